@@ -1,0 +1,1 @@
+//! Obeys a plan: objects, then a generation.

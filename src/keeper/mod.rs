@@ -1,0 +1,1 @@
+//! The keeper: parent of every service.

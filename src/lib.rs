@@ -1,0 +1,49 @@
+//! `jove-install`: a buildout-style installer for a plain user.
+//!
+//! # Floors
+//!
+//! One crate, in floors. A module uses only lower floors, and two modules of one floor are strangers; `tests/it/architecture.rs` says so.
+//!
+//! | floor | modules |
+//! |---|---|
+//! | 8 | [`cli`] faces |
+//! | 7 | [`ops`] one use case a file |
+//! | 5 | [`apply`] plan → objects → generation |
+//! | 4 | [`plan`], [`supervisor`] |
+//! | 3 | [`recipe`], [`lock`], [`generation`], [`state`], [`keeper`] |
+//! | 2 | [`profile`], [`graph`], [`service`], [`store`], and providers: [`pypi`] |
+//! | 1 | [`net`], [`archive`], [`template`], [`process`] |
+//! | 0 | [`checkpoint`], [`condition`], [`diagnostic`], [`digest`], [`fs`], [`host`], [`layout`], [`name`], [`platform`], [`progress`], [`text`] |
+//!
+//! Files on the user's disk and the modules that own them: see [`layout`].
+
+pub mod apply;
+pub mod archive;
+pub mod checkpoint;
+pub mod cli;
+pub mod condition;
+pub mod diagnostic;
+pub mod digest;
+pub mod fs;
+pub mod generation;
+pub mod graph;
+pub mod host;
+pub mod keeper;
+pub mod layout;
+pub mod lock;
+pub mod name;
+pub mod net;
+pub mod ops;
+pub mod plan;
+pub mod platform;
+pub mod process;
+pub mod profile;
+pub mod progress;
+pub mod pypi;
+pub mod recipe;
+pub mod service;
+pub mod state;
+pub mod store;
+pub mod supervisor;
+pub mod template;
+pub mod text;

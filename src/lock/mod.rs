@@ -1,0 +1,1 @@
+//! The lock: every outside byte by digest.

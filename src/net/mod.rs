@@ -1,0 +1,1 @@
+//! Fetching: addresses to verified cache files.

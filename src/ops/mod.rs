@@ -1,0 +1,1 @@
+//! Use cases: one a file; take data, return data, print nothing.

@@ -1,0 +1,296 @@
+//! What is to run: the declared form of a service, as `services.json` holds it.
+//!
+//! Specs name store paths only, never `current/`. Every [`Text`] in a spec has its objects resolved to paths; secrets stay
+//! references until the child is spawned. A service restarts if [`ServiceSpec::digest`] changed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::condition::NeedCondition;
+use crate::digest::Digest;
+use crate::name::PartName;
+use crate::text::Text;
+
+/// All services of one generation (`services.json`), and a whole run directory's for stand-alone use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Services {
+    /// 1.
+    pub format: u32,
+    /// The generation that they belong to.
+    pub generation: u32,
+    /// The services, by name.
+    pub services: Vec<ServiceSpec>,
+    /// What must hold once all are ready.
+    pub promises: Vec<Promise>,
+}
+
+/// One service, or one data step (a service that runs once).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceSpec {
+    /// Unique in the prefix: the part's name, or `<part>-<service>` for a part's further services and steps.
+    pub name: PartName,
+    /// The part that it belongs to.
+    pub part: PartName,
+    /// Whether it goes on or ends.
+    pub kind: Kind,
+    /// Program (an absolute path) and arguments. No secret may be in it.
+    pub command: Vec<Text>,
+    /// The working folder.
+    pub folder: PathBuf,
+    /// The process variables: these and no others.
+    pub vars: BTreeMap<String, Text>,
+    /// Folders that are made before it starts (0700).
+    pub folders: Vec<PathBuf>,
+    /// What must be up before it starts.
+    pub needs: Vec<Need>,
+    /// How it is known to be ready; without a probe it is ready when started.
+    pub ready: Option<Probe>,
+    /// How it is known to be still well.
+    pub live: Option<Liveness>,
+    /// How it is stopped.
+    pub stop: Stop,
+    /// The signal that makes it read its configuration again (`HUP`), if it can.
+    pub reload: Option<String>,
+    /// When it is started again.
+    pub restart: Restart,
+    /// Sealed files with secret placeholders that are rendered (0600) before each start and removed on stop.
+    pub secret_files: Vec<SecretFile>,
+    /// Files or folders whose change restarts it (`dev`).
+    pub watch: Vec<PathBuf>,
+    /// How its output is kept.
+    pub log: LogPolicy,
+    /// Where people reach it.
+    pub urls: Vec<String>,
+    /// TCP addresses (`127.0.0.1:5000`) that it binds itself: found busy, they are named before anything starts.
+    pub listens: Vec<String>,
+}
+
+impl ServiceSpec {
+    /// The digest of everything that a running process depends on: it restarts if this changes. `urls`, `log`, `live`, `needs`,
+    /// `restart` and `stop` are not part of it; they apply without a restart.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of_json(&(
+            &self.part,
+            &self.kind,
+            &self.command,
+            &self.folder,
+            &self.vars,
+            &self.folders,
+            &self.secret_files,
+            &self.watch,
+            &self.listens,
+        ))
+    }
+}
+
+/// Whether a service goes on or ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "is", deny_unknown_fields)]
+pub enum Kind {
+    /// It runs until it is stopped.
+    Daemon,
+    /// A data step: it runs once per key and must exit with 0. The key is recorded in `var/<part>/.steps.jsonl`.
+    Step {
+        /// The done-key.
+        key: String,
+    },
+}
+
+/// One service that must be up before another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Need {
+    /// The service's name.
+    pub service: PartName,
+    /// What counts as up.
+    pub condition: NeedCondition,
+}
+
+/// How a service shows that it is well.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// What is asked.
+    #[serde(flatten)]
+    pub kind: ProbeKind,
+    /// Between two tries.
+    #[serde(with = "seconds")]
+    pub interval: Duration,
+    /// For one try.
+    #[serde(with = "seconds")]
+    pub timeout: Duration,
+    /// In all, from start to ready; then the start has failed.
+    #[serde(with = "seconds")]
+    pub deadline: Duration,
+}
+
+/// What a probe asks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProbeKind {
+    /// A command that exits with 0, in the service's folder and variables.
+    Exec(Vec<Text>),
+    /// A GET that answers with the status, and with `contains` in its body where that is not empty.
+    Http {
+        /// `http://host:port/path`.
+        url: String,
+        /// The expected status; 0 means any from 200 to 399.
+        status: u16,
+        /// A piece of the body; empty for none.
+        contains: String,
+    },
+    /// A line of its output that contains this text, since the start.
+    Log(String),
+    /// It sends `READY=1` to `NOTIFY_SOCKET`.
+    Notify,
+    /// A TCP address (`127.0.0.1:5000`) that accepts.
+    Tcp(String),
+    /// A unix socket that accepts.
+    Unix(PathBuf),
+}
+
+/// Checks while it runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Liveness {
+    /// What is asked.
+    pub probe: Probe,
+    /// It is restarted after this many failures in a row.
+    pub failures: u32,
+}
+
+/// How a service is stopped: the signal to its group, then after the grace SIGKILL to its whole tree.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stop {
+    /// `TERM`, `INT`, `QUIT` …
+    pub signal: String,
+    /// How long it may take.
+    #[serde(with = "seconds")]
+    pub grace: Duration,
+}
+
+/// When a service is started again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restart {
+    /// When.
+    pub policy: RestartPolicy,
+    /// The first wait; it doubles with each start that does not last, up to `max`.
+    #[serde(with = "seconds")]
+    pub first: Duration,
+    /// The longest wait.
+    #[serde(with = "seconds")]
+    pub max: Duration,
+    /// After this long it counts as well again and the wait starts anew.
+    #[serde(with = "seconds")]
+    pub settle: Duration,
+    /// More starts than this within `window` and it has failed.
+    pub burst: u32,
+    /// See `burst`.
+    #[serde(with = "seconds")]
+    pub window: Duration,
+}
+
+/// Which ends of a service make it start again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RestartPolicy {
+    /// Every end.
+    Always,
+    /// A status other than 0, or a signal.
+    OnFailure,
+    /// None.
+    Never,
+}
+
+/// A sealed file with placeholders of secrets (see [`crate::text`]).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretFile {
+    /// The sealed file in the store.
+    pub sealed: PathBuf,
+    /// The file that is rendered, below `run/<part>/`.
+    pub rendered: PathBuf,
+}
+
+/// How output is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogPolicy {
+    /// A file is rotated at this many bytes.
+    pub max_bytes: u64,
+    /// How many rotated files are kept.
+    pub keep: u32,
+}
+
+/// A check that must pass after all services are ready; else the switch is backed out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Promise {
+    /// `<part>: <what>` for people.
+    pub name: String,
+    /// The part that promises.
+    pub part: PartName,
+    /// What is asked; its `deadline` bounds all tries.
+    pub probe: Probe,
+}
+
+impl Default for LogPolicy {
+    fn default() -> Self {
+        Self { max_bytes: 10 << 20, keep: 5 }
+    }
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self { signal: "TERM".into(), grace: Duration::from_secs(10) }
+    }
+}
+
+impl Default for Restart {
+    fn default() -> Self {
+        Self {
+            policy: RestartPolicy::Always,
+            first: Duration::from_millis(100),
+            max: Duration::from_secs(30),
+            settle: Duration::from_secs(10),
+            burst: 5,
+            window: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Probe {
+    /// A probe with the usual times.
+    #[must_use]
+    pub fn new(kind: ProbeKind) -> Self {
+        Self {
+            kind,
+            interval: Duration::from_millis(100),
+            timeout: Duration::from_secs(5),
+            deadline: Duration::from_secs(60),
+        }
+    }
+}
+
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(duration.as_secs_f64())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)
+    }
+}

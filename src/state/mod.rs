@@ -1,0 +1,1 @@
+//! What is generated and kept: secrets, ports, host facts.
