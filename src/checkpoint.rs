@@ -1,8 +1,10 @@
 //! Named points at which a test may kill or pause this process, to prove that what is on disk is always whole.
 //!
 //! In a debug build the variable `JOVE_CHECKPOINT` holds `NAME` (kill there with SIGKILL, without any destructor) or
-//! `NAME=stop` (SIGSTOP). A release build has no such points. [`NAMES`] is the whole list, so that a test can iterate it and
-//! an unknown name is a mistake that a test finds.
+//! `NAME=stop` (SIGSTOP). Or `JOVE_CHECKPOINT_FILE` names a file of such words, a line each: whoever passes the first one takes
+//! it away, and who takes the last one is killed. So it reaches processes that run already, happens once, and a name that is
+//! written twice means the second time that it is passed. A release build has no such points. [`NAMES`] is the whole list,
+//! so that a test can iterate it and an unknown name is a mistake that a test finds.
 #![allow(clippy::disallowed_methods, reason = "read at the moment of passing, in debug builds only")]
 
 /// Every checkpoint, in the rough order in which an install passes them.
@@ -48,6 +50,7 @@ pub const NAMES: &[&str] = &[
     "wipe-before-identity",
     "registry-before-write",
     "ledger-after-append",
+    "write-before-rename",
 ];
 
 /// Passes a checkpoint: does nothing unless a test asked for this one.
@@ -55,16 +58,40 @@ pub fn pass(name: &str) {
     #[cfg(debug_assertions)]
     {
         debug_assert!(NAMES.contains(&name), "checkpoint `{name}` is not in the list");
-        if let Ok(wanted) = std::env::var("JOVE_CHECKPOINT") {
-            let (wanted, signal) = match wanted.split_once('=') {
-                Some((wanted, _)) => (wanted.to_owned(), rustix::process::Signal::STOP),
-                None => (wanted, rustix::process::Signal::KILL),
-            };
-            if wanted == name {
-                let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
-            }
+        if let Some(signal) = wanted_by_variable(name).or_else(|| wanted_by_file(name)) {
+            let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
         }
     }
     #[cfg(not(debug_assertions))]
     let _ = name;
+}
+
+/// What the word says, if it is about this checkpoint.
+#[cfg(debug_assertions)]
+fn signal_of(word: &str, name: &str) -> Option<rustix::process::Signal> {
+    match word.split_once('=') {
+        Some((wanted, _)) => (wanted == name).then_some(rustix::process::Signal::STOP),
+        None => (word == name).then_some(rustix::process::Signal::KILL),
+    }
+}
+
+#[cfg(debug_assertions)]
+fn wanted_by_variable(name: &str) -> Option<rustix::process::Signal> {
+    signal_of(&std::env::var("JOVE_CHECKPOINT").ok()?, name)
+}
+
+#[cfg(debug_assertions)]
+fn wanted_by_file(name: &str) -> Option<rustix::process::Signal> {
+    static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let path = std::env::var_os("JOVE_CHECKPOINT_FILE")?;
+    // Objects are built by several threads: each word is taken by one.
+    let _one = ONE.lock();
+    let text = std::fs::read_to_string(&path).ok()?;
+    let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+    let signal = signal_of(first, name)?;
+    if rest.is_empty() {
+        return std::fs::remove_file(&path).is_ok().then_some(signal);
+    }
+    let _ = std::fs::write(&path, rest);
+    None
 }

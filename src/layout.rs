@@ -11,6 +11,7 @@
 //!   log/                      logs of services, and of installs in log/install/
 //!   run/                      sockets, leases, secret files (a link to a short folder where the path is long)
 //!   state.toml                secrets, ports, host facts       crate::state
+//!   hold.toml                 why the prefix does not go forward  crate::generation::hold
 //!   switch.toml               journal of a switch in progress  crate::generation::journal
 //!   jove.lock                 pins (without a project)         crate::lock
 //!   ledger.jsonl              everything made outside, who did what when
@@ -21,6 +22,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::name::PartName;
+
+/// How names of folders begin in which steps work; they are in the prefix's own folder, and gone with the step.
+pub const SCRATCH: &str = ".tmp-step-";
 
 /// The paths of one prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +69,8 @@ impl Layout {
         lock => "jove.lock",
         /// The file lock that writing verbs hold.
         file_lock => "prefix.lock",
+        /// Why the prefix does not go forward, after a rollback.
+        hold => "hold.toml",
         /// Logs.
         log => "log",
         /// Sockets, leases, secret files.

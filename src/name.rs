@@ -108,10 +108,15 @@ impl FromStr for OptionName {
 
 /// The candidate that `wrong` was most likely meant to be, if any is near enough to be worth naming.
 pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // A word of this length is no slip of the pen, and comparing it would take long.
+    let wrong = Some(wrong).filter(|wrong| wrong.len() <= 256)?;
+    let bound = |candidate: &str| 1 + wrong.len().max(candidate.len()) / 4;
     candidates
         .into_iter()
+        .filter(|candidate| wrong.len().abs_diff(candidate.len()) <= 4 * bound(candidate))
         .map(|candidate| (strsim::damerau_levenshtein(wrong, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + wrong.len().max(candidate.len()) / 4)
+        // A word in which no letter is the same is not near, however short.
+        .filter(|(distance, candidate)| *distance <= bound(candidate) && *distance < wrong.len().max(candidate.len()))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -132,5 +137,7 @@ mod tests {
     fn nearest_names_a_typo_and_nothing_far() {
         assert_eq!(nearest("titel", ["title", "port"]), Some("title"));
         assert_eq!(nearest("colour", ["title", "port"]), None);
+        assert_eq!(nearest("a", ["b", ""]), None);
+        assert_eq!(nearest(&"a".repeat(1_000_000), ["title"]), None);
     }
 }
