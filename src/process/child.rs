@@ -1,0 +1,23 @@
+//! The one unsafe line of this module: what happens between fork and exec.
+#![allow(unsafe_code, reason = "pre_exec has no safe form; the closure makes one async-signal-safe system call")]
+
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command};
+
+/// Starts the command in a group of its own, to be killed when the thread that started it ends.
+///
+/// # Errors
+/// What starting it fails with.
+pub(super) fn start(command: &mut Command) -> io::Result<Child> {
+    command.process_group(0);
+    // SAFETY: the closure only calls prctl(2), which is async-signal-safe, and touches no memory of the parent.
+    #[cfg(target_os = "linux")]
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+            Ok(())
+        });
+    }
+    command.spawn()
+}

@@ -1,0 +1,229 @@
+//! Bytecode of an environment: made once for each wheel and Python, kept in the cache, the same bytes everywhere.
+//!
+//! It carries a hash of its source that is never compared (PEP 552, unchecked), so that neither times nor a read of the
+//! source are needed, and nothing is written when a service imports. File names inside are relative; Python puts in the real
+//! ones when it loads. Each run of the compiler gets the same files in the same order, whatever the machine's cores, since
+//! what was compiled before may show in the bytes.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::kit::Kit;
+use crate::digest::{Digest, Sha256};
+use crate::process::{ProcessError, Run, clean_vars};
+use crate::progress::Event;
+
+const SCRIPT: &str = include_str!("bytecode.py");
+
+/// Sources that one run of the compiler takes, in bytes.
+const BATCH: u64 = 1024 * 1024;
+
+/// Raised when the bytes in the cache would be others for the same wheel and Python.
+const VERSION: u32 = 1;
+
+/// Why bytecode could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BytecodeError {
+    /// Files could not be read or written.
+    #[error("bytecode of {what}: {source}")]
+    Io {
+        /// The package.
+        what: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The compiler did not run to its end.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+}
+
+/// One package whose sources are to be compiled.
+#[derive(Debug, Clone)]
+pub(super) struct Package {
+    /// For people.
+    pub(super) name: String,
+    /// The digest of its wheel.
+    pub(super) wheel: Sha256,
+    /// Its sources, relative to the packages' folder, sorted.
+    pub(super) sources: Vec<PathBuf>,
+}
+
+/// Puts bytecode beside all sources of the packages in `site`.
+pub(super) fn compile(kit: &Kit<'_>, site: &Path, packages: &[Package]) -> Result<(), BytecodeError> {
+    let mut missing = Vec::new();
+    for package in packages.iter().filter(|package| !package.sources.is_empty()) {
+        if !restore(kit, site, package).map_err(|source| io_error(package, source))? {
+            missing.push(package);
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    kit.report.report(Event::Detail(format!("compiling {} packages to bytecode", missing.len())));
+    let mut batches = Vec::new();
+    for package in &missing {
+        batches.extend(batches_of(kit, site, package).map_err(|source| io_error(package, source))?);
+    }
+    run_all(kit, &batches)?;
+    for package in missing {
+        keep(kit, site, package).map_err(|source| io_error(package, source))?;
+    }
+    Ok(())
+}
+
+fn io_error(package: &Package, source: io::Error) -> BytecodeError {
+    BytecodeError::Io { what: package.name.clone(), source }
+}
+
+/// `gunicorn/app/base.py` → `gunicorn/app/__pycache__/base.cpython-312.pyc`.
+fn target(kit: &Kit<'_>, source: &Path) -> PathBuf {
+    let stem = source.file_stem().unwrap_or_default().to_string_lossy();
+    source.with_file_name("__pycache__").join(format!("{stem}.{}.pyc", kit.interpreter.cache_tag))
+}
+
+/// The compiler's inputs for one package, cut by size.
+fn batches_of(kit: &Kit<'_>, site: &Path, package: &Package) -> io::Result<Vec<String>> {
+    let mut batches = Vec::new();
+    let (mut batch, mut bytes) = (String::new(), 0);
+    for source in &package.sources {
+        let path = site.join(source);
+        bytes += fs_err::metadata(&path)?.len();
+        let target = site.join(target(kit, source));
+        batch.push_str(&format!("{}\t{}\t{}\n", path.display(), target.display(), source.display()));
+        if bytes > BATCH {
+            batches.push(std::mem::take(&mut batch));
+            bytes = 0;
+        }
+    }
+    if !batch.is_empty() {
+        batches.push(batch);
+    }
+    Ok(batches)
+}
+
+fn run_all(kit: &Kit<'_>, batches: &[String]) -> Result<(), BytecodeError> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(batches.len());
+    let next = AtomicUsize::new(0);
+    let failed: Mutex<Option<ProcessError>> = Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    // Without `-E` the fixed hash seed of the vars counts; they are clean.
+                    let run = Run::new(&kit.interpreter.path, clean_vars(kit.host)).args(["-S", "-s", "-c", SCRIPT]);
+                    if let Err(error) = run.input(batch.as_bytes()).log(kit.log).go() {
+                        next.store(batches.len(), Ordering::Relaxed);
+                        *failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
+                    }
+                }
+            });
+        }
+    });
+    match failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+        Some(error) => Err(error.into()),
+        None => Ok(()),
+    }
+}
+
+fn place(kit: &Kit<'_>, package: &Package) -> PathBuf {
+    let python = kit.interpreter;
+    let name = format!("{}-{}-{}-{VERSION}.zst", package.wheel, python.cache_tag, python.version);
+    kit.cache.root().join("bytecode").join(name)
+}
+
+/// Writes what the cache has; `false` if it has nothing that is whole.
+fn restore(kit: &Kit<'_>, site: &Path, package: &Package) -> io::Result<bool> {
+    let place = place(kit, package);
+    let Ok(bytes) = fs_err::read(&place) else { return Ok(false) };
+    let whole = bytes.split_at_checked(32).filter(|(digest, rest)| Digest::of(rest).as_bytes() == digest);
+    let Some((_, rest)) = whole else {
+        fs_err::remove_file(&place)?;
+        return Ok(false);
+    };
+    let mut plain = Vec::new();
+    zstd::Decoder::new(rest)?.read_to_end(&mut plain)?;
+    let files = unpack(&plain).ok_or_else(|| io::Error::other("the cache's bytecode has another form"))?;
+    for source in &package.sources {
+        if let Some(code) = files.get(source.to_string_lossy().as_ref()) {
+            write(&site.join(target(kit, source)), code)?;
+        }
+    }
+    Ok(true)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match std::fs::write(path, bytes) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs_err::create_dir_all(path.parent().unwrap_or(path))?;
+            fs_err::write(path, bytes)
+        }
+        other => other,
+    }
+}
+
+/// Puts a package's new bytecode into the cache.
+fn keep(kit: &Kit<'_>, site: &Path, package: &Package) -> io::Result<()> {
+    let mut plain = Vec::new();
+    for source in &package.sources {
+        let code = match fs_err::read(site.join(target(kit, source))) {
+            Ok(code) => code,
+            // A source that does not compile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        pack(&mut plain, source.to_string_lossy().as_bytes());
+        pack(&mut plain, &code);
+    }
+    let rest = zstd::encode_all(plain.as_slice(), 1)?;
+    let place = place(kit, package);
+    let folder = place.parent().unwrap_or(&place);
+    fs_err::create_dir_all(folder)?;
+    let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder)?;
+    file.write_all(Digest::of(&rest).as_bytes())?;
+    file.write_all(&rest)?;
+    // No sync: a torn one is known by its digest and made again.
+    file.persist(&place).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// Appends a length and the bytes.
+fn pack(to: &mut Vec<u8>, bytes: &[u8]) {
+    to.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+    to.extend_from_slice(bytes);
+}
+
+fn unpack(mut plain: &[u8]) -> Option<BTreeMap<String, &[u8]>> {
+    let mut files = BTreeMap::new();
+    while !plain.is_empty() {
+        let (name, rest) = take(plain)?;
+        let (code, rest) = take(rest)?;
+        files.insert(String::from_utf8(name.to_vec()).ok()?, code);
+        plain = rest;
+    }
+    Some(files)
+}
+
+fn take(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<8>()?;
+    rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packing_is_undone_and_damage_seen() {
+        let mut plain = Vec::new();
+        for word in ["a/b.py", "code", "c.py", ""] {
+            pack(&mut plain, word.as_bytes());
+        }
+        let files = unpack(&plain).unwrap();
+        assert_eq!((files["a/b.py"], files["c.py"]), (b"code".as_slice(), b"".as_slice()));
+        assert!(unpack(&plain[..plain.len() - 1]).is_none() && unpack(&plain[..9]).is_none());
+        assert!(unpack(&[255; 8]).is_none());
+    }
+}

@@ -1,0 +1,190 @@
+//! Whether what was installed is what the wheels have, byte by byte.
+//!
+//! The installer copies out of unpacked wheels that it keeps, and what was altered there would be handed out again. The wheels
+//! themselves are verified by digest: from each, once, a list of the digests of its files is made and kept (behind a digest of
+//! itself), and every installed file is compared with that.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::{IntoParallelIterator as _, ParallelIterator as _};
+
+use crate::digest::{Digest, Sha256};
+
+/// Where wheels' files go, and where lists of their digests are kept.
+pub(super) struct Places<'a> {
+    pub(super) target: &'a Path,
+    pub(super) site: &'a Path,
+    pub(super) lists: &'a Path,
+}
+
+/// The digests of a wheel's files, by entry.
+type Contents = BTreeMap<String, Digest>;
+
+/// One file as a wheel has it.
+struct Expected<'a> {
+    wheel: &'a Path,
+    entry: String,
+    place: PathBuf,
+    digest: Digest,
+}
+
+/// The installed files that differ from their wheels', sorted.
+pub(super) fn altered(places: &Places<'_>, wheels: &[(&Path, Sha256)]) -> io::Result<Vec<PathBuf>> {
+    let lists = wheels.into_par_iter().map(|(wheel, sha256)| expected(places, wheel, sha256));
+    let lists = lists.collect::<io::Result<Vec<_>>>()?;
+    let all: Vec<Expected<'_>> = lists.into_iter().flatten().collect();
+    let found = all.into_par_iter().map(|file| Ok((!is_same(&file)?).then_some(file.place)));
+    let mut altered: Vec<PathBuf> = found.collect::<io::Result<Vec<_>>>()?.into_iter().flatten().collect();
+    altered.sort();
+    Ok(altered)
+}
+
+fn expected<'a>(places: &Places<'_>, wheel: &'a Path, sha256: &Sha256) -> io::Result<Vec<Expected<'a>>> {
+    let list = places.lists.join(sha256.to_hex());
+    let contents = match kept(&list) {
+        Some(contents) => contents,
+        None => {
+            let contents = read(wheel)?;
+            keep(&list, &contents)?;
+            contents
+        }
+    };
+    let files = contents
+        .into_iter()
+        .filter_map(|(entry, digest)| Some(Expected { wheel, place: place(places, &entry)?, entry, digest }));
+    Ok(files.collect())
+}
+
+fn open(wheel: &Path) -> io::Result<zip::ZipArchive<io::BufReader<fs_err::File>>> {
+    zip::ZipArchive::new(io::BufReader::new(fs_err::File::open(wheel)?)).map_err(io::Error::other)
+}
+
+fn read(wheel: &Path) -> io::Result<Contents> {
+    let mut archive = open(wheel)?;
+    let mut contents = Contents::new();
+    for index in 0..archive.len() {
+        let entry = archive.by_index(index).map_err(io::Error::other)?;
+        if entry.is_file() {
+            let name = entry.name().map_err(io::Error::other)?.into_owned();
+            contents.insert(name, Digest::of_reader(entry)?);
+        }
+    }
+    Ok(contents)
+}
+
+fn kept(list: &Path) -> Option<Contents> {
+    let bytes = std::fs::read(list).ok()?;
+    let (digest, rest) = bytes.split_at_checked(32)?;
+    if Digest::of(rest).as_bytes() == digest { serde_json::from_slice(rest).ok() } else { None }
+}
+
+fn keep(list: &Path, contents: &Contents) -> io::Result<()> {
+    let folder = list.parent().unwrap_or(list);
+    fs_err::create_dir_all(folder)?;
+    let rest = serde_json::to_vec(contents)?;
+    let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder)?;
+    file.write_all(Digest::of(&rest).as_bytes())?;
+    file.write_all(&rest)?;
+    // No sync: a torn one is known by its digest and made again.
+    file.persist(list).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// Where an entry of a wheel is installed; `None` for what is not compared: headers, whose folder is the installer's to choose,
+/// and what it writes itself.
+fn place(places: &Places<'_>, entry: &str) -> Option<PathBuf> {
+    let (first, rest) = entry.split_once('/').unwrap_or((entry, ""));
+    if first.ends_with(".dist-info")
+        && matches!(rest, "RECORD" | "RECORD.jws" | "RECORD.p7s" | "INSTALLER" | "REQUESTED" | "direct_url.json")
+    {
+        return None;
+    }
+    if !first.ends_with(".data") {
+        return Some(places.site.join(entry));
+    }
+    let (kind, path) = rest.split_once('/')?;
+    match kind {
+        "purelib" | "platlib" => Some(places.site.join(path)),
+        "scripts" => Some(places.target.join("bin").join(path)),
+        "data" => Some(places.target.join(path)),
+        _ => None,
+    }
+}
+
+fn is_same(file: &Expected<'_>) -> io::Result<bool> {
+    let installed = match fs_err::read(&file.place) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    if Digest::of(&installed) == file.digest {
+        return Ok(true);
+    }
+    if !file.entry.contains(".data/scripts/") {
+        return Ok(false);
+    }
+    // A script's first line is written anew: the rest must be the same.
+    let mut original = Vec::new();
+    open(file.wheel)?.by_name(&file.entry).map_err(io::Error::other)?.read_to_end(&mut original)?;
+    let rest = |bytes: &[u8]| bytes.iter().position(|byte| *byte == b'\n').map(|end| bytes[end..].to_vec());
+    Ok(original.starts_with(b"#!python") && rest(&original).is_some_and(|rest| installed.ends_with(&rest)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_altered_file_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let wheel = folder.path().join("demo-1-py3-none-any.whl");
+        let files = [
+            ("demo/a.py", "a"),
+            ("demo/b.py", "b"),
+            ("demo-1.data/scripts/run", "#!python\nbody\n"),
+            ("demo-1.data/data/share/x", "x"),
+            ("demo-1.dist-info/RECORD", "demo/a.py,,\n"),
+        ];
+        let mut archive = zip::ZipWriter::new(fs_err::File::create(&wheel).unwrap());
+        for (name, text) in files {
+            archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+            archive.write_all(text.as_bytes()).unwrap();
+        }
+        archive.finish().unwrap();
+        let (target, site) = (folder.path().join("env"), folder.path().join("env/site"));
+        let put = |path: &str, text: &str| {
+            let path = target.join(path);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, text).unwrap();
+        };
+        for (path, text) in [
+            ("site/demo/a.py", "a"),
+            ("site/demo/b.py", "b"),
+            ("bin/run", "#!/env/bin/python\nbody\n"),
+            ("share/x", "x"),
+        ] {
+            put(path, text);
+        }
+        let lists = folder.path().join("lists");
+        let places = Places { target: &target, site: &site, lists: &lists };
+        let sha256 = Sha256::of("demo");
+        let found = || {
+            let found = altered(&places, &[(&wheel, sha256)]).unwrap();
+            found.iter().map(|path| path.strip_prefix(&target).unwrap().display().to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(found(), Vec::<String>::new());
+        put("site/demo/a.py", "A");
+        put("bin/run", "#!/env/bin/python\nother\n");
+        fs_err::remove_file(target.join("share/x")).unwrap();
+        assert_eq!(found(), ["bin/run", "share/x", "site/demo/a.py"]);
+        // A list that was altered is not believed.
+        let list = lists.join(sha256.to_hex());
+        let text = fs_err::read(&list).unwrap();
+        let digest = |word: &str| Digest::of(word).to_hex();
+        let lie = String::from_utf8_lossy(&text[32..]).replace(&digest("a"), &digest("A"));
+        fs_err::write(&list, [&text[..32], lie.as_bytes()].concat()).unwrap();
+        assert_eq!(found(), ["bin/run", "share/x", "site/demo/a.py"]);
+    }
+}
