@@ -1,6 +1,7 @@
 //! The merged definition: values with their origins.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,8 +22,53 @@ pub enum Value {
     List(Vec<(Value, Origin)>),
     /// Text.
     String(String),
-    /// A table; each value knows its own place.
+    /// A table; each value knows its own place. Tables of several layers are joined key by key. Where no list lies below,
+    /// `tags.add = […]` stays a table until the recipe's list is known: see [`edit`](crate::profile::edit).
     Table(BTreeMap<String, (Value, Origin)>),
+}
+
+impl Value {
+    /// What it is, for messages: `a text`, `a list`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Bool(_) => "true or false",
+            Self::Float(_) => "a number with a fraction",
+            Self::Int(_) => "a number",
+            Self::List(_) => "a list",
+            Self::String(_) => "a text",
+            Self::Table(_) => "a table",
+        }
+    }
+}
+
+/// As in TOML, on one line.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Float(value) => write!(f, "{value:?}"),
+            Self::Int(value) => write!(f, "{value}"),
+            Self::List(items) => {
+                f.write_str("[")?;
+                for (index, (item, _)) in items.iter().enumerate() {
+                    write!(f, "{}{item}", if index > 0 { ", " } else { "" })?;
+                }
+                f.write_str("]")
+            }
+            Self::String(text) => write!(f, "{}", toml::Value::from(text.as_str())),
+            Self::Table(entries) => {
+                f.write_str("{")?;
+                for (index, (key, (value, _))) in entries.iter().enumerate() {
+                    let bare =
+                        !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+                    let key = if bare { key.clone() } else { toml::Value::from(key.as_str()).to_string() };
+                    write!(f, "{} {key} = {value}", if index > 0 { "," } else { "" })?;
+                }
+                f.write_str(if entries.is_empty() { "}" } else { " }" })
+            }
+        }
+    }
 }
 
 /// A value, where it was set, and what it overrode.
@@ -36,6 +82,30 @@ pub struct Setting {
     pub overridden: Vec<(Value, Origin)>,
     /// The part from which `like` copied it, if it was copied.
     pub copied_from: Option<PartName>,
+}
+
+impl Setting {
+    /// A setting that overrides nothing.
+    #[must_use]
+    pub fn new(value: Value, origin: Origin) -> Self {
+        Self { value, origin, overridden: Vec::new(), copied_from: None }
+    }
+
+    /// The place of the key before the value (`titel` in `titel = "x"`), to point at a name that is wrong; the value's place
+    /// where there is no key before it.
+    #[must_use]
+    pub fn key(&self) -> Origin {
+        let found = self.origin.source.text.get(..self.origin.span.start).and_then(|before| {
+            let before = before.trim_end_matches([' ', '\t']).strip_suffix('=')?;
+            let key = before.trim_end_matches(['+', '-', ' ', '\t']);
+            let start = match key.chars().next_back()? {
+                quote @ ('"' | '\'') => key[..key.len() - 1].rfind(quote)?,
+                _ => key.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-').len(),
+            };
+            (start < key.len()).then_some(start..key.len())
+        });
+        found.map_or_else(|| self.origin.clone(), |span| Origin::new(&self.origin.source, span))
+    }
 }
 
 /// One entry of `needs = ["db", "migrate:succeeded"]`: orders starting, never a key.
@@ -143,6 +213,8 @@ pub struct Definition {
     pub host: BTreeMap<String, Setting>,
     /// Every file that was read or looked for and absent, so that a later run can see by stat whether anything changed.
     pub inputs: Vec<PathBuf>,
+    /// The process variables that a `when` asks for, and their values: inputs of a later run's stamp, as `inputs` are.
+    pub vars_asked: BTreeMap<String, Option<String>>,
 }
 
 impl Definition {
@@ -150,5 +222,42 @@ impl Definition {
     #[must_use]
     pub fn layer_of(&self, origin: &Origin) -> Option<usize> {
         self.layers.iter().position(|layer| Arc::ptr_eq(&layer.source, &origin.source))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_before_a_value_is_found() {
+        let table = [
+            ("titel = ", "x", "titel"),
+            ("a.titel=", "x", "titel"),
+            ("\"a b\" \t= ", "x", "\"a b\""),
+            ("{ é = 1, b = ", "x", "b"),
+            ("wps.tags+=", "x", "tags"),
+            ("[", "x", "x"),
+            ("= ", "x", "x"),
+            ("\" = ", "x", "x"),
+            ("", "x", "x"),
+        ];
+        for (before, value, expected) in table {
+            let source = Arc::new(Source { name: "x".into(), text: format!("{before}{value}"), folder: None });
+            let setting = Setting::new(Value::Bool(true), Origin::new(&source, before.len()..source.text.len()));
+            assert_eq!(&source.text[setting.key().span], expected, "{before}");
+        }
+    }
+
+    #[test]
+    fn values_are_shown_as_toml() {
+        let source = Arc::new(Source { name: String::new(), text: String::new(), folder: None });
+        let at = |value| (value, Origin::whole(&source));
+        let list = Value::List(vec![at(Value::Int(1)), at(Value::Float(2.0)), at(Value::String("a\"\n".into()))]);
+        let entries = BTreeMap::from([("a b".to_owned(), at(list)), ("c".to_owned(), at(Value::Bool(true)))]);
+        let shown = Value::Table(entries).to_string();
+        let back: toml::Table = toml::from_str(&format!("x = {shown}")).expect("TOML");
+        assert_eq!(back["x"]["a b"][2].as_str(), Some("a\"\n"), "{shown}");
+        assert_eq!(Value::Table(BTreeMap::new()).to_string(), "{}");
     }
 }
