@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use super::Status;
 use crate::checkpoint;
 use crate::fs::replace_link;
 use crate::layout::Layout;
@@ -19,6 +20,9 @@ pub fn current(layout: &Layout) -> Option<u32> {
 /// # Errors
 /// What replacing the link fails with; then the old one is still committed.
 pub fn commit(layout: &Layout, number: u32) -> io::Result<()> {
+    if let Some(former) = current(layout) {
+        Status::settle(layout, former)?;
+    }
     checkpoint::pass("commit-before-rename");
     replace_link(&layout.current(), &Path::new("generations").join(number.to_string()))?;
     checkpoint::pass("commit-after-rename");

@@ -46,7 +46,9 @@ pub enum JournalError {
     #[error("switch.toml cannot be read: {0}")]
     Read(#[source] io::Error),
     /// It is not one.
-    #[error("switch.toml is damaged ({0}); the generation that `current` names is taken as the good one")]
+    #[error(
+        "switch.toml is damaged ({0}); the generation that `current` names is taken as the good one: `jove-install stop`, then `jove-install start` brings it back"
+    )]
     Damaged(String),
 }
 
@@ -61,7 +63,11 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(JournalError::Read(error)),
         };
-        toml::from_str(&text).map(Some).map_err(|error| JournalError::Damaged(error.message().to_owned()))
+        let journal: Self = toml::from_str(&text).map_err(|error| JournalError::Damaged(error.message().to_owned()))?;
+        if journal.format != 1 {
+            return Err(JournalError::Damaged(format!("format {} is not known here", journal.format)));
+        }
+        Ok(Some(journal))
     }
 
     /// Writes it, synced.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint;
 use crate::digest::Digest;
-use crate::fs::write_atomic;
+use crate::fs::{remove_tree, write_atomic};
 use crate::layout::Layout;
 use crate::name::PartName;
 use crate::service::Services;
@@ -39,6 +39,8 @@ pub struct Manifest {
     pub definition: Digest,
     /// The digest of the lock that it was made from (a copy is beside this file).
     pub lock: Digest,
+    /// The store folder of the program that supervises it.
+    pub program: Option<String>,
     /// The parts.
     pub parts: BTreeMap<PartName, PartRecord>,
 }
@@ -91,7 +93,7 @@ pub enum GenerationError {
     },
     /// A file is not what it should be.
     #[error(
-        "{path} is damaged: {reason}; `jove-install verify` says what else is, `jove-install rollback` takes another generation"
+        "{path} is damaged: {reason}; `jove-install verify --repair` makes the generation anew, `jove-install rollback` takes another"
     )]
     Damaged {
         /// The file.
@@ -117,7 +119,12 @@ impl Manifest {
     /// # Errors
     /// If it is missing, damaged, or of a newer format.
     pub fn read(layout: &Layout, number: u32) -> Result<Self, GenerationError> {
-        read_json(layout.generation(number).join("manifest.json"))
+        let path = layout.generation(number).join("manifest.json");
+        let manifest: Self = read_json(path.clone())?;
+        if manifest.format > FORMAT {
+            return Err(GenerationError::Newer { path, found: manifest.format.into() });
+        }
+        Ok(manifest)
     }
 
     /// Reads the services of a generation.
@@ -135,6 +142,10 @@ impl Manifest {
     pub fn write(&self, layout: &Layout, services: &Services, lock: &str) -> io::Result<()> {
         checkpoint::pass("generation-before-write");
         let folder = layout.generation(self.generation);
+        if !folder.join("manifest.json").exists() {
+            // What a killed run began.
+            remove_tree(&folder)?;
+        }
         std::fs::create_dir_all(&folder)?;
         write_atomic(&folder.join("services.json"), &json(services)?, 0o600)?;
         write_atomic(&folder.join("jove.lock"), lock.as_bytes(), 0o644)?;
@@ -146,10 +157,26 @@ impl Manifest {
 }
 
 impl Status {
-    /// What became of a generation; one without a record is [`Status::Prepared`].
+    /// What became of a generation; one without a record is [`Status::Prepared`]. The current one is committed, whether or not
+    /// its record was written before a crash.
     #[must_use]
     pub fn read(layout: &Layout, number: u32) -> Self {
+        if super::current(layout) == Some(number) { Self::Committed } else { Self::recorded(layout, number) }
+    }
+
+    fn recorded(layout: &Layout, number: u32) -> Self {
         read_json(layout.generation(number).join("status.json")).unwrap_or(Self::Prepared)
+    }
+
+    /// Makes the record of the current generation true, before another takes its place.
+    ///
+    /// # Errors
+    /// What writing fails with.
+    pub(super) fn settle(layout: &Layout, number: u32) -> io::Result<()> {
+        if Self::recorded(layout, number) == Self::Committed || !layout.generation(number).exists() {
+            return Ok(());
+        }
+        Self::Committed.write(layout, number)
     }
 
     /// Records what became of a generation.

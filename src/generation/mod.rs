@@ -1,9 +1,17 @@
-//! Generations: what was installed, when and why; which one is current; the journal of a switch.
+//! Generations: what was installed, when and why; which one is current; the journal of a switch; a hold
+//! after a rollback.
 
 pub mod current;
+pub mod hold;
 pub mod journal;
 pub mod manifest;
+pub mod sweep;
 
 pub use current::{commit, current};
+pub use hold::Hold;
 pub use journal::{Journal, Phase};
 pub use manifest::{Manifest, PartRecord, Status};
+pub use sweep::{SweepError, next, objects, remove, surplus};
+
+#[cfg(test)]
+mod tests;

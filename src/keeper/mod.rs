@@ -1,1 +1,135 @@
-//! The keeper: parent of every service.
+//! The keeper: the small process that outlives every other of ours.
+//!
+//! It is the parent and subreaper of all services of a prefix, writes their leases, holds the FIFOs of their output, remembers
+//! how they ended, and starts the supervisor again within milliseconds when that dies. It has one thread, no runtime and no
+//! policy: [`message::Request`] is all that it does. The supervisor may be killed at any time; it learns from [`Request::List`]
+//! what runs. If the keeper itself is killed, services go on, and the next keeper takes them over by their leases.
+//!
+//! ```text
+//! run/keeper.lock        held (flock) while it lives; its number is in it
+//! run/lease/<s>.json     one a service: machine, boot, process, start time
+//! run/<s>.out <s>.err    FIFOs of the service's output
+//! log/supervisor.log     what keeper and supervisor have to say
+//! ```
+//!
+//! [`Request::List`]: message::Request::List
+
+pub mod child;
+mod children;
+pub mod fifo;
+pub mod lease;
+mod link;
+pub mod mark;
+pub mod message;
+pub mod proc;
+mod task;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::host::HostError;
+use crate::layout::Layout;
+
+/// Why the keeper cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum KeeperError {
+    /// A file or folder cannot be used.
+    #[error("{path}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A service of this prefix may run on another machine.
+    #[error(
+        "{service} of this prefix was started on {host} and may run there still; stop it there first \
+         (or, if that machine is gone for ever, remove {path})"
+    )]
+    Elsewhere {
+        /// The service.
+        service: String,
+        /// The machine.
+        host: String,
+        /// The lease.
+        path: PathBuf,
+    },
+    /// The surroundings cannot be read.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// A system call failed.
+    #[error("the keeper's {what} failed: {source}")]
+    System {
+        /// Which.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Runs the keeper of the prefix at `root` until it is told to shut down: leaves the session of the caller, takes over what runs, and
+/// starts `program internal-supervisor --root ROOT`. Returns at once, well, if another keeper has the prefix.
+///
+/// What it has to say goes to standard error until the supervisor's control socket is there, then to `log/supervisor.log`.
+///
+/// # Errors
+/// If it cannot begin.
+pub fn run(root: &Path, program: &Path) -> Result<(), KeeperError> {
+    child::detach().map_err(|source| KeeperError::System { what: "fork", source })?;
+    let layout = Layout::new(root);
+    for folder in [layout.run(), layout.log()] {
+        private_folder(&folder)?;
+    }
+    let run = at(&layout.run(), fs::canonicalize(layout.run()))?;
+    let Some(lock) = take_lock(&run.join("keeper.lock"))? else { return Ok(()) };
+    private_folder(&lease::folder(&run))?;
+    let log = open_log(&layout.log().join("supervisor.log"))?;
+    // A failure from here on is seen by both, whoever started the keeper and whoever reads its log.
+    let said = at(&run, log.try_clone())?;
+    let done = task::Keeper::new(root, program, run, log).and_then(|mut keeper| keeper.serve());
+    drop(lock);
+    done.inspect_err(|error| drop(writeln!(&said, "keeper: {error}")))
+}
+
+fn at<T>(path: &Path, result: io::Result<T>) -> Result<T, KeeperError> {
+    result.map_err(|source| KeeperError::File { path: path.to_owned(), source })
+}
+
+fn private_folder(path: &Path) -> Result<(), KeeperError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    at(path, fs::DirBuilder::new().recursive(true).mode(0o700).create(path))
+}
+
+/// The keeper's file lock; `None` if another holds it.
+fn take_lock(path: &Path) -> Result<Option<File>, KeeperError> {
+    loop {
+        let file =
+            at(path, OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+            Err(error) => return at(path, Err(error.into())),
+        }
+        // A keeper that ends removes its lock: the name must still be this very file.
+        let same = fs::metadata(path).is_ok_and(|named| file.metadata().is_ok_and(|own| own.ino() == named.ino()));
+        if same {
+            at(path, file.set_len(0))?;
+            at(path, writeln!(&file, "{}", rustix::process::getpid().as_raw_nonzero()))?;
+            return Ok(Some(file));
+        }
+    }
+}
+
+/// The log of keeper and supervisor; a long one is put aside first.
+fn open_log(path: &Path) -> Result<File, KeeperError> {
+    if fs::metadata(path).is_ok_and(|facts| facts.len() > 1 << 20) {
+        let _ = fs_err::rename(path, path.with_extension("log.1"));
+    }
+    at(path, OpenOptions::new().append(true).create(true).mode(0o600).open(path))
+}

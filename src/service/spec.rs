@@ -71,6 +71,31 @@ pub struct ServiceSpec {
 }
 
 impl ServiceSpec {
+    /// A service of which nothing is known but its name.
+    #[must_use]
+    pub fn bare(name: PartName) -> Self {
+        Self {
+            part: name.clone(),
+            name,
+            kind: Kind::Daemon,
+            command: Vec::new(),
+            folder: PathBuf::from("/"),
+            vars: BTreeMap::new(),
+            folders: Vec::new(),
+            needs: Vec::new(),
+            ready: None,
+            live: None,
+            stop: Stop::default(),
+            reload: None,
+            restart: Restart::default(),
+            secret_files: Vec::new(),
+            watch: Vec::new(),
+            log: LogPolicy::default(),
+            urls: Vec::new(),
+            listens: Vec::new(),
+        }
+    }
+
     /// The digest of everything that a running process depends on: it restarts if this changes. `urls`, `log`, `live`, `needs`,
     /// `restart` and `stop` are not part of it; they apply without a restart.
     #[must_use]

@@ -1,1 +1,77 @@
-//! The supervisor: policy, probes, control.
+//! The supervisor: policy, probes, logs and control of one prefix's services.
+//!
+//! It may be killed at any time: the keeper ([`crate::keeper`]) is the parent of the services and starts another, which learns
+//! from the keeper what runs. Nothing that matters is in its memory alone.
+//!
+//! ```text
+//! control    HTTP over run/control.sock ──┐
+//! keeper     exits, spawns ───────────────┼──► task ──► core ──► service::state::step ──► effects
+//! probes, timers, watches ────────────────┘              │
+//! ops, switch, recover: work that takes time, waits on ──┘
+//! client, logs, history: what the command line uses; the last two work without a supervisor
+//!
+//! run/control.sock desired.json supervisor.lock    log/<service>.log .idx events.jsonl supervisor.log    var/<part>/.steps.jsonl
+//! ```
+
+mod change;
+pub mod client;
+mod control;
+mod core;
+pub mod desired;
+mod done;
+mod entry;
+pub mod history;
+mod http;
+mod index;
+mod inner;
+mod last;
+mod log;
+pub mod logs;
+pub mod message;
+mod ops;
+mod port;
+mod probe;
+mod pump;
+mod recover;
+mod scope;
+mod spawn;
+mod switch;
+mod task;
+mod watch;
+
+use std::io;
+use std::path::PathBuf;
+
+pub use client::{Client, ClientError};
+pub use message::{Event, Outcome, ServiceKind, ServiceState, ServiceStatus, Status, SwitchEvent, SwitchOutcome};
+pub use task::run;
+
+use crate::layout::Layout;
+use crate::text::Secrets;
+
+/// Where the words of secrets come from: `state.toml`, read anew at each start of a service that needs one.
+pub type LoadSecrets = fn(&Layout) -> Result<Box<dyn Secrets + Send>, String>;
+
+/// Why the supervisor cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum SupervisorError {
+    /// It cannot begin.
+    #[error("the supervisor cannot begin: {0}")]
+    Begin(#[source] io::Error),
+    /// A file cannot be used.
+    #[error("{path}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Nobody holds the other end of its line.
+    #[error("the supervisor is started by the keeper only; `jove-install start` starts both")]
+    NoKeeper,
+}
+
+/// The control socket's path without links (they may make it too long for a socket); `None` without a run folder.
+fn socket_path(layout: &Layout) -> Option<PathBuf> {
+    Some(layout.run().canonicalize().ok()?.join("control.sock"))
+}

@@ -1,0 +1,224 @@
+//! Fork and exec, and the few system calls that no safe crate offers: the one file with `unsafe`.
+//!
+//! The keeper has one thread, so that a forked child may do what it likes before exec; it keeps to plain system calls anyway,
+//! on memory that was prepared before the fork.
+#![allow(unsafe_code, reason = "fork, exec, signalfd and one ioctl; each block says why it is sound")]
+
+use std::ffi::CString;
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::ptr;
+
+use rustix::fs::Mode;
+use rustix::process::{Pid, Resource, Rlimit, WaitOptions};
+
+use crate::service::Exit;
+
+/// A child that is about to be made.
+#[derive(Debug)]
+pub struct Child<'a> {
+    /// Program (an absolute path) and arguments.
+    pub argv: Vec<CString>,
+    /// `NAME=value`.
+    pub vars: Vec<CString>,
+    /// Its working folder.
+    pub folder: CString,
+    /// Standard input, output and error.
+    pub stdio: [BorrowedFd<'a>; 3],
+    /// Its mark; see [`super::mark`].
+    pub mark: Option<u64>,
+    /// Its limit of open files.
+    pub files: Rlimit,
+}
+
+/// Makes a child. `before_exec` sees its number while it waits: no program runs before that has succeeded, and none at all if
+/// this process is killed in between.
+///
+/// # Errors
+/// If it cannot be forked, `before_exec` fails, or its program cannot be run; then no process is left.
+pub fn spawn(child: &Child<'_>, before_exec: impl FnOnce(i32) -> io::Result<()>) -> io::Result<i32> {
+    let (mut ours, theirs) = {
+        let (ours, theirs) = UnixStream::pair()?;
+        // Out of the way of 0, 1 and 2; the first one is closed here, or its end would never be seen.
+        (ours, rustix::io::fcntl_dupfd_cloexec(&theirs, 10)?)
+    };
+    let pointers = |strings: &[CString]| -> Vec<*const libc::c_char> {
+        strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
+    };
+    let (argv, vars) = (pointers(&child.argv), pointers(&child.vars));
+    // SAFETY: this process has one thread, so that the child's memory is whole.
+    let pid = unsafe { libc::fork() };
+    if pid < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if pid == 0 {
+        become_program(child, &argv, &vars, ours.as_fd(), theirs.as_fd());
+    }
+    drop(theirs);
+    let go = before_exec(pid).and_then(|()| ours.write_all(b"!"));
+    if let Err(error) = go {
+        drop(ours);
+        reap(pid);
+        return Err(error);
+    }
+    let mut said = Vec::new();
+    ours.read_to_end(&mut said)?;
+    match said.first_chunk::<4>() {
+        None => Ok(pid),
+        Some(number) => {
+            reap(pid);
+            Err(io::Error::from_raw_os_error(i32::from_le_bytes(*number)))
+        }
+    }
+}
+
+fn reap(pid: i32) {
+    let _ = rustix::process::waitpid(Pid::from_raw(pid), WaitOptions::empty());
+}
+
+/// The child's side: never returns.
+fn become_program(
+    child: &Child<'_>,
+    argv: &[*const libc::c_char],
+    vars: &[*const libc::c_char],
+    parent: BorrowedFd<'_>,
+    line: BorrowedFd<'_>,
+) -> ! {
+    // SAFETY: plain system calls on numbers and on memory that lives until exec; `argv`, `vars` end with a null pointer.
+    unsafe {
+        // Its own end must be the only one left, or the parent's death would go unseen.
+        libc::close(parent.as_raw_fd());
+        let mut byte = 0u8;
+        if libc::read(line.as_raw_fd(), ptr::from_mut(&mut byte).cast(), 1) != 1 {
+            libc::_exit(127);
+        }
+        libc::setsid();
+        for (target, source) in (0..).zip(child.stdio) {
+            if libc::dup2(source.as_raw_fd(), target) < 0 {
+                give_up(line);
+            }
+        }
+        for number in 1..=64 {
+            libc::signal(number, libc::SIG_DFL);
+        }
+        let mut none = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
+        // Every descriptor but the three is closed by exec; `line` tells the parent by closing that it happened.
+        libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
+        if libc::chdir(child.folder.as_ptr()) < 0 {
+            give_up(line);
+        }
+    }
+    rustix::process::umask(Mode::from_bits_truncate(0o022));
+    let _ = rustix::process::setrlimit(Resource::Nofile, child.files);
+    if let Some(mark) = child.mark {
+        // Refused below another marked process: then the service is known by its session only.
+        let _ = rustix::process::setrlimit(Resource::Rttime, Rlimit { current: Some(mark), maximum: Some(mark) });
+    }
+    // SAFETY: as above.
+    unsafe {
+        libc::execve(argv[0], argv.as_ptr(), vars.as_ptr());
+        give_up(line)
+    }
+}
+
+/// Tells the parent what went wrong.
+///
+/// # Safety
+/// Only in a forked child.
+unsafe fn give_up(line: BorrowedFd<'_>) -> ! {
+    let number = io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO).to_le_bytes();
+    // SAFETY: plain system calls on a local array.
+    unsafe {
+        libc::write(line.as_raw_fd(), number.as_ptr().cast(), number.len());
+        libc::_exit(127)
+    }
+}
+
+/// Leaves the session of whoever started this process: forks, ends the parent, and becomes leader of a session of its own.
+///
+/// # Errors
+/// If it cannot be forked.
+pub fn detach() -> io::Result<()> {
+    // SAFETY: this process has one thread; the parent ends at once without running anything.
+    let pid = unsafe { libc::fork() };
+    match pid {
+        0 => rustix::process::setsid().map(drop).map_err(Into::into),
+        1.. => {
+            // SAFETY: ends the process.
+            unsafe { libc::_exit(0) }
+        }
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Makes standard output and error go elsewhere.
+///
+/// # Errors
+/// What dup2 fails with.
+pub fn redirect_output(to: BorrowedFd<'_>) -> io::Result<()> {
+    for target in [1, 2] {
+        // SAFETY: both are open descriptors; nobody holds 1 or 2 as an owned one.
+        if unsafe { libc::dup2(to.as_raw_fd(), target) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// Blocks some signals and gives a descriptor to read them from.
+///
+/// # Errors
+/// What the system calls fail with.
+pub fn signal_descriptor(signals: &[i32]) -> io::Result<OwnedFd> {
+    // SAFETY: the set is a local value that the calls fill in; the descriptor is new and owned here.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        for signal in signals {
+            libc::sigaddset(&raw mut set, *signal);
+        }
+        if libc::sigprocmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut()) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        match libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
+            descriptor if descriptor < 0 => Err(io::Error::last_os_error()),
+            descriptor => Ok(OwnedFd::from_raw_fd(descriptor)),
+        }
+    }
+}
+
+/// The next signal that has come in, if any.
+#[must_use]
+pub fn next_signal(descriptor: &OwnedFd) -> Option<i32> {
+    let mut record = [0u8; size_of::<libc::signalfd_siginfo>()];
+    match rustix::io::read(descriptor, &mut record) {
+        Ok(count) if count == record.len() => {
+            // Its first field is the number.
+            record.first_chunk::<4>().map(|number| u32::from_ne_bytes(*number).cast_signed())
+        }
+        _ => None,
+    }
+}
+
+/// How a process ended that was not our child: what the kernel (6.15 or later) remembers for a pidfd.
+#[must_use]
+pub fn exit_of(pidfd: &OwnedFd) -> Exit {
+    /// `struct pidfd_info` of its first size, 64 bytes: mask, cgroup, eleven numbers, exit status.
+    const SIZE: usize = 64;
+    const INFO_EXIT: u64 = 1 << 3;
+    /// `_IOWR(0xFF, 11, struct pidfd_info)`.
+    const GET_INFO: u64 = (3 << 30) | ((SIZE as u64) << 16) | (0xFF << 8) | 11;
+    let mut info = [0u64; SIZE / 8];
+    info[0] = INFO_EXIT;
+    // SAFETY: the request names the size of `info`, which the kernel fills at most.
+    let done = unsafe { libc::ioctl(pidfd.as_raw_fd(), GET_INFO as _, info.as_mut_ptr()) };
+    if done < 0 || info[0] & INFO_EXIT == 0 {
+        return Exit::Unknown;
+    }
+    let bytes = info[7].to_ne_bytes();
+    let status = i32::from_ne_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
+    if libc::WIFSIGNALED(status) { Exit::Signal(libc::WTERMSIG(status)) } else { Exit::Code(libc::WEXITSTATUS(status)) }
+}

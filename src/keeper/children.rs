@@ -1,0 +1,160 @@
+//! How the keeper gets its children: makes them, takes them over from another keeper, forgets them.
+
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::fs::OFlags;
+
+use super::child::{self, Child};
+use super::lease::{self, Holder, Lease};
+use super::mark::{self, Tree};
+use super::message::{ChildRecord, Spawn};
+use super::task::Keeper;
+use super::{KeeperError, fifo, proc};
+use crate::service::Exit;
+
+/// One service's process.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) lease: Lease,
+    /// Holds a process that another keeper started.
+    pub(super) adopted: Option<OwnedFd>,
+    pub(super) exit: Option<Exit>,
+    pub(super) tree: Tree,
+}
+
+impl Running {
+    pub(super) fn record(&self) -> ChildRecord {
+        ChildRecord {
+            service: self.lease.service.to_string(),
+            pid: self.lease.pid,
+            since: self.lease.since,
+            note: self.lease.note.clone(),
+            exit: self.exit,
+            adopted: self.adopted.is_some(),
+        }
+    }
+}
+
+impl Keeper {
+    /// Takes over what another keeper left.
+    pub(super) fn adopt(&mut self) -> Result<(), KeeperError> {
+        let (leases, problems) = Lease::read_all(&self.run);
+        for problem in problems {
+            self.say(&problem);
+        }
+        for lease in leases {
+            let service = lease.service.to_string();
+            let path = lease::path(&self.run, &service);
+            if lease.mark != mark::of(&self.root, &service) {
+                self.say(&format!("{service} (pid {}) was started in another folder and is left alone", lease.pid));
+                let _ = fs::remove_file(path);
+                continue;
+            }
+            let (adopted, exit) = match lease.holder() {
+                Holder::Alive(handle) => (Some(handle), None),
+                Holder::Ended => (None, Some(Exit::Unknown)),
+                Holder::Stale => {
+                    let _ = fs::remove_file(path);
+                    continue;
+                }
+                Holder::Elsewhere => return Err(KeeperError::Elsewhere { service, host: lease.host, path }),
+            };
+            let tree = self.tree(&service, lease.pid);
+            if exit.is_none() {
+                self.say(&format!("{service} (pid {}) is taken over", lease.pid));
+                if let Err(error) = self.hold_fifos(&service) {
+                    self.say(&format!("output of {service}: {error}"));
+                }
+            }
+            self.children.insert(service, Running { lease, adopted, exit, tree });
+        }
+        Ok(())
+    }
+
+    pub(super) fn tree(&self, service: &str, pid: i32) -> Tree {
+        let mark = mark::of(&self.root, service);
+        let is_unmarked = proc::stat(pid).is_some() && proc::realtime_limit(pid) != Some(mark);
+        Tree { mark, session: is_unmarked.then_some(pid) }
+    }
+
+    pub(super) fn spawn(&mut self, spawn: Spawn) -> Result<i32, String> {
+        let service = spawn.service.clone();
+        if let Some(child) = self.children.get(&service).filter(|child| child.exit.is_none()) {
+            return Err(format!("it runs already, as pid {}", child.lease.pid));
+        }
+        if !spawn.folder.is_dir() {
+            return Err(format!("its folder {} is not there", spawn.folder.display()));
+        }
+        let program = spawn.argv.first().cloned().unwrap_or_default();
+        let lease = self.make_child(spawn).map_err(|error| format!("{program}: {error}"))?;
+        let (pid, tree) = (lease.pid, self.tree(&service, lease.pid));
+        self.children.insert(service, Running { lease, adopted: None, exit: None, tree });
+        Ok(pid)
+    }
+
+    pub(super) fn make_child(&mut self, spawn: Spawn) -> io::Result<Lease> {
+        let service = spawn.service;
+        self.hold_fifos(&service)?;
+        let open = |stream| fifo::hold(&fifo::path(&self.run, &service, stream), OFlags::empty());
+        let (output, errors) = (open(fifo::STREAMS[0])?, open(fifo::STREAMS[1])?);
+        let vars = spawn.vars.iter().map(|(name, value)| CString::new(format!("{name}={value}")));
+        let child = Child {
+            argv: spawn.argv.into_iter().map(CString::new).collect::<Result<_, _>>()?,
+            vars: vars.collect::<Result<_, _>>()?,
+            folder: CString::new(spawn.folder.as_os_str().as_bytes())?,
+            stdio: [self.null.as_fd(), output.as_fd(), errors.as_fd()],
+            mark: Some(mark::of(&self.root, &service)),
+            files: self.files,
+        };
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let mut lease = Lease {
+            service: service.parse().map_err(io::Error::other)?,
+            mark: mark::of(&self.root, &service),
+            machine: proc::machine_id(),
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            boot: proc::boot_id(),
+            pid: 0,
+            start: 0,
+            since: u64::try_from(since).unwrap_or(0),
+            note: spawn.note,
+        };
+        let made = child::spawn(&child, |pid| {
+            lease.pid = pid;
+            lease.start = proc::stat(pid).map_or(0, |stat| stat.start);
+            lease.write(&self.run)
+        });
+        if made.is_err() {
+            let _ = fs::remove_file(lease::path(&self.run, &service));
+        }
+        made.map(|_| lease)
+    }
+
+    pub(super) fn hold_fifos(&mut self, service: &str) -> io::Result<()> {
+        if !self.fifos.contains_key(service) {
+            let open = |stream| fifo::hold(&fifo::path(&self.run, service, stream), OFlags::NONBLOCK);
+            let held = fifo::STREAMS.into_iter().map(open).collect::<io::Result<_>>()?;
+            self.fifos.insert(service.to_owned(), held);
+        }
+        Ok(())
+    }
+
+    pub(super) fn forget(&mut self, service: &str, is_gone: bool) {
+        if self.children.get(service).is_some_and(|child| child.exit.is_none()) {
+            return;
+        }
+        self.children.remove(service);
+        let _ = fs::remove_file(lease::path(&self.run, service));
+        if !is_gone {
+            return;
+        }
+        self.fifos.remove(service);
+        for stream in fifo::STREAMS {
+            let _ = fs::remove_file(fifo::path(&self.run, service, stream));
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Leases: which process is whose, on disk, so that a new keeper can take over what another left.
+//!
+//! `run/lease/<service>.json` is written before the service's program runs. It is not synced: a power cut forgets it together
+//! with the process. Another machine's lease (a home on a file server) is never stale: only that machine knows.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use serde::{Deserialize, Serialize};
+
+use super::message::Note;
+use super::proc;
+use crate::name::PartName;
+
+/// One service's lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lease {
+    /// The service.
+    pub service: PartName,
+    /// The mark that its processes bear: that of the prefix that started them. A copy of that prefix has a copy of this file.
+    pub mark: u64,
+    /// The machine.
+    pub machine: String,
+    /// Its name, for people.
+    pub host: String,
+    /// The boot.
+    pub boot: String,
+    /// The process.
+    pub pid: i32,
+    /// Its start time.
+    pub start: u64,
+    /// When it was started, in milliseconds since 1970.
+    pub since: u64,
+    /// What the supervisor left.
+    pub note: Note,
+}
+
+/// What a lease says now.
+#[derive(Debug)]
+pub enum Holder {
+    /// The process is alive, and held by this descriptor.
+    Alive(OwnedFd),
+    /// It has ended, on this boot.
+    Ended,
+    /// It ran before this machine was started.
+    Stale,
+    /// It may run on another machine.
+    Elsewhere,
+}
+
+impl Lease {
+    /// Who holds it. A process of the same number that started at another time is not the holder.
+    #[must_use]
+    pub fn holder(&self) -> Holder {
+        if self.machine != proc::machine_id() {
+            return Holder::Elsewhere;
+        }
+        if self.boot != proc::boot_id() {
+            return Holder::Stale;
+        }
+        let is_it = || proc::stat(self.pid).is_some_and(|stat| stat.start == self.start && stat.state != 'Z');
+        match Pid::from_raw(self.pid).map(|pid| pidfd_open(pid, PidfdFlags::empty())) {
+            // Looked at once it is held: the number cannot pass to another between.
+            Some(Ok(handle)) if is_it() => Holder::Alive(handle),
+            _ => Holder::Ended,
+        }
+    }
+
+    /// Writes it, by rename, without syncing.
+    ///
+    /// # Errors
+    /// What writing fails with.
+    pub fn write(&self, run: &Path) -> io::Result<()> {
+        let path = path(run, self.service.as_str());
+        let aside = path.with_extension("new");
+        let bytes = serde_json::to_vec(self)?;
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+        file.write_all(&bytes)?;
+        fs_err::rename(&aside, &path)
+    }
+
+    /// Reads all leases of a prefix. Files of others, and such as cannot be read, are named and left alone.
+    #[must_use]
+    pub fn read_all(run: &Path) -> (Vec<Self>, Vec<String>) {
+        let (mut leases, mut problems) = (Vec::new(), Vec::new());
+        for entry in fs::read_dir(folder(run)).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            match Self::read(&path) {
+                Ok(lease) => leases.push(lease),
+                Err(error) => problems.push(format!("lease {} is not used: {error}", path.display())),
+            }
+        }
+        (leases, problems)
+    }
+
+    fn read(path: &Path) -> io::Result<Self> {
+        let facts = fs::symlink_metadata(path)?;
+        if !facts.is_file() || facts.uid() != rustix::process::geteuid().as_raw() {
+            return Err(io::Error::other("it is no file of yours"));
+        }
+        let lease: Self = serde_json::from_slice(&fs::read(path)?)?;
+        if path.file_stem().is_none_or(|stem| stem != lease.service.as_str()) {
+            return Err(io::Error::other("it is another service's"));
+        }
+        Ok(lease)
+    }
+}
+
+/// The folder of all leases.
+#[must_use]
+pub fn folder(run: &Path) -> PathBuf {
+    run.join("lease")
+}
+
+/// One service's lease file.
+#[must_use]
+pub fn path(run: &Path, service: &str) -> PathBuf {
+    folder(run).join(format!("{service}.json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Holder, Lease};
+    use crate::keeper::message::Note;
+    use crate::keeper::proc;
+
+    fn own() -> Lease {
+        let pid = rustix::process::getpid().as_raw_nonzero().get();
+        Lease {
+            mark: 1,
+            service: "web".parse().expect("name"),
+            machine: proc::machine_id(),
+            host: "here".into(),
+            boot: proc::boot_id(),
+            pid,
+            start: proc::stat(pid).expect("own stat").start,
+            since: 1,
+            note: Note::default(),
+        }
+    }
+
+    #[test]
+    fn a_holder_is_known_by_machine_boot_number_and_start() {
+        assert!(matches!(own().holder(), Holder::Alive(_)));
+        assert!(matches!(Lease { start: own().start + 1, ..own() }.holder(), Holder::Ended));
+        assert!(matches!(Lease { boot: "former".into(), ..own() }.holder(), Holder::Stale));
+        assert!(matches!(Lease { machine: "other".into(), ..own() }.holder(), Holder::Elsewhere));
+    }
+
+    #[test]
+    fn leases_are_read_back_and_rubbish_is_named() {
+        let run = tempfile::tempdir().expect("folder");
+        std::fs::create_dir(super::folder(run.path())).expect("folder");
+        own().write(run.path()).expect("write");
+        std::fs::write(super::path(run.path(), "db"), "{").expect("write");
+        let (leases, problems) = Lease::read_all(run.path());
+        assert_eq!(leases, [own()]);
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].contains("db.json"));
+    }
+}

@@ -1,0 +1,195 @@
+//! What the supervisor asks of the keeper and what it answers: JSON behind a length of four bytes, over a socket pair that only
+//! these two hold.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::service::Exit;
+
+/// No message is longer; a length above this means that the other side is not ours.
+const LONGEST: usize = 64 << 20;
+
+/// What the supervisor asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// The service has ended and is not started again: its exit record and lease go.
+    Forget {
+        /// Which.
+        service: String,
+        /// Whether it is no service of this prefix any more, so that its FIFOs go too.
+        is_gone: bool,
+    },
+    /// SIGKILL to everything that bears the service's mark.
+    KillTree {
+        /// Which.
+        service: String,
+    },
+    /// What is known of all services.
+    List,
+    /// Keep this with the lease.
+    Note {
+        /// Which.
+        service: String,
+        /// What the supervisor wants to know again after its death.
+        note: Note,
+    },
+    /// When the supervisor ends after this, the keeper ends too.
+    Shutdown,
+    /// A signal to the service's process group.
+    Signal {
+        /// Which.
+        service: String,
+        /// Its number.
+        signal: i32,
+    },
+    /// Start it.
+    Spawn(Box<Spawn>),
+    /// The control socket is there: whoever started the keeper may go on.
+    Up,
+}
+
+/// How a child is to be started.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spawn {
+    /// The service.
+    pub service: String,
+    /// Program (an absolute path) and arguments.
+    pub argv: Vec<String>,
+    /// Its variables, these and no others. They may hold secrets.
+    pub vars: BTreeMap<String, String>,
+    /// Its working folder.
+    pub folder: PathBuf,
+    /// What the supervisor wants to know again after its death.
+    pub note: Note,
+}
+
+/// Hides the variables: they may hold secrets.
+impl std::fmt::Debug for Spawn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Spawn").field("service", &self.service).field("argv", &self.argv).finish_non_exhaustive()
+    }
+}
+
+/// What a supervisor leaves for its successor. No secret is in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// The digest of the spec that it was started from.
+    pub digest: String,
+    /// Whether it was ready.
+    pub ready: bool,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// Where its output since the start begins in its log.
+    pub log_from: u64,
+}
+
+/// What the keeper answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// All services that the keeper knows.
+    Children(Vec<ChildRecord>),
+    /// A service's main process ended.
+    Exited {
+        /// Which.
+        service: String,
+        /// How.
+        exit: Exit,
+    },
+    /// Answers [`Request::KillTree`].
+    Killed {
+        /// Which.
+        service: String,
+        /// How many were killed.
+        killed: usize,
+        /// Who is still there (they have SIGKILL pending).
+        left: Vec<i32>,
+    },
+    /// The child could not be started.
+    SpawnFailed {
+        /// Which.
+        service: String,
+        /// Why.
+        reason: String,
+    },
+    /// The child runs its program.
+    Spawned {
+        /// Which.
+        service: String,
+        /// Its process.
+        pid: i32,
+    },
+    /// The keeper was told to end (SIGTERM): stop everything, then ask for [`Request::Shutdown`].
+    Terminate,
+}
+
+/// One service, as the keeper knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChildRecord {
+    /// The service.
+    pub service: String,
+    /// Its process.
+    pub pid: i32,
+    /// When it was started, in milliseconds since 1970.
+    pub since: u64,
+    /// What the supervisor left.
+    pub note: Note,
+    /// How it ended, if it did.
+    pub exit: Option<Exit>,
+    /// Whether this keeper took it over from another.
+    pub adopted: bool,
+}
+
+/// One message with its length before it.
+#[must_use]
+pub fn encode(message: &impl Serialize) -> Vec<u8> {
+    let body = serde_json::to_vec(message).expect("messages are valid JSON");
+    let mut frame = u32::try_from(body.len()).expect("messages are short").to_le_bytes().to_vec();
+    frame.extend_from_slice(&body);
+    frame
+}
+
+/// Takes the first whole message out of what has come in.
+///
+/// # Errors
+/// If it is no message.
+pub fn decode<T: DeserializeOwned>(buffer: &mut Vec<u8>) -> io::Result<Option<T>> {
+    let Some(head) = buffer.first_chunk::<4>() else { return Ok(None) };
+    let length = u32::from_le_bytes(*head) as usize;
+    if length > LONGEST {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a message is too long"));
+    }
+    if buffer.len() < 4 + length {
+        return Ok(None);
+    }
+    let message = serde_json::from_slice(&buffer[4..4 + length])?;
+    buffer.drain(..4 + length);
+    Ok(Some(message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Reply, Request, decode, encode};
+
+    #[test]
+    fn messages_come_out_whole_however_they_are_cut() {
+        let mut bytes = encode(&Request::List);
+        bytes.extend(encode(&Request::Signal { service: "web".into(), signal: 15 }));
+        let (mut buffer, mut seen) = (Vec::new(), Vec::new());
+        for byte in bytes {
+            buffer.push(byte);
+            while let Some(request) = decode::<Request>(&mut buffer).expect("decode") {
+                seen.push(request);
+            }
+        }
+        assert_eq!(seen, [Request::List, Request::Signal { service: "web".into(), signal: 15 }]);
+    }
+
+    #[test]
+    fn a_hostile_length_is_refused() {
+        assert!(decode::<Reply>(&mut vec![0xff; 8]).is_err());
+    }
+}

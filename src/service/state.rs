@@ -1,0 +1,376 @@
+//! The life of one service: a pure step from a state and an event to the next state and what is to be done.
+//!
+//! ```text
+//!            Start          Go           Spawned         Answered
+//!   Stopped ───────► Waiting ──► Spawning ──────► Starting ───────► Ready
+//!      ▲                ▲                            │ Exited,        │
+//!      │ Cleared        │ Timer                      ▼ Stop …         ▼
+//!      └──── Clearing ◄─┼─ Stopping ◄────────────────┴────────────────┘
+//!               │       │
+//!               ├────► Backoff      (it is to be started again)
+//!               ├────► Failed       (too often, or a data step that ended badly)
+//!               └────► Done         (it ended well)
+//! ```
+//!
+//! Whenever a main process is gone, what it left behind is killed (`Clearing`) before anything else happens, so that there are
+//! never two of a service. The clock and the dice come from outside: [`Moment`].
+
+use std::time::Duration;
+
+pub use super::life::{Effect, Event, Life, Moment, Next, Phase};
+use super::restart::{self, Verdict};
+use super::{Exit, Kind, ServiceSpec, signal};
+
+/// How long after SIGKILL a process that is still there is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The next state and what is to be done.
+#[must_use]
+pub fn step(life: &Life, spec: &ServiceSpec, event: Event, moment: Moment) -> (Life, Vec<Effect>) {
+    let mut turn = Turn { life: life.clone(), effects: Vec::new(), spec, moment };
+    turn.take(event);
+    (turn.life, turn.effects)
+}
+
+struct Turn<'a> {
+    life: Life,
+    effects: Vec<Effect>,
+    spec: &'a ServiceSpec,
+    moment: Moment,
+}
+
+impl Turn<'_> {
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Adopted { pid, is_ready, restarts } => self.adopted(pid, is_ready, restarts),
+            Event::AlreadyDone => self.when(Phase::Waiting, Phase::Done),
+            Event::Answered(serial) => self.answered(serial),
+            Event::Changed => self.changed(),
+            Event::Cleared { killed, left } => self.cleared(killed, &left),
+            Event::Exited(exit) => self.exited(exit),
+            Event::Go => self.go(),
+            Event::Restart => self.restart(),
+            Event::Spawned(pid) => self.spawned(pid),
+            Event::SpawnFailed(reason) => self.spawn_failed(reason),
+            Event::Start => self.start(),
+            Event::Stop => self.stop(),
+            Event::Timer(serial) => self.timer(serial),
+            Event::Unwell(serial, reason) => self.unwell(serial, reason),
+        }
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.life.phase = phase;
+        self.life.since = self.moment.now;
+        self.life.serial += 1;
+    }
+
+    fn when(&mut self, from: Phase, to: Phase) {
+        if self.life.phase == from {
+            self.enter(to);
+        }
+    }
+
+    fn timer_after(&mut self, after: Duration) {
+        self.effects.push(Effect::Timer(self.life.serial, after));
+    }
+
+    /// Begins from the beginning: what was before does not count.
+    fn ask(&mut self) {
+        self.life.is_wanted = true;
+        self.life.has_missed = false;
+        self.life.restarts = 0;
+        self.life.unsettled = 0;
+        self.life.starts.clear();
+        self.life.reason = None;
+    }
+
+    fn start(&mut self) {
+        let was_wanted = self.life.is_wanted;
+        self.life.is_wanted = true;
+        match self.life.phase {
+            Phase::Backoff | Phase::Done | Phase::Failed | Phase::Stopped => {
+                self.ask();
+                self.enter(Phase::Waiting);
+            }
+            Phase::Stopping(Next::Stop) if !was_wanted => {
+                self.ask();
+                self.life.phase = Phase::Stopping(Next::Start);
+            }
+            Phase::Clearing(Next::Stop) if !was_wanted => {
+                self.ask();
+                self.life.phase = Phase::Clearing(Next::Start);
+            }
+            Phase::Clearing(_)
+            | Phase::Ready
+            | Phase::Spawning
+            | Phase::Starting
+            | Phase::Stopping(_)
+            | Phase::Waiting => {}
+        }
+    }
+
+    fn stop(&mut self) {
+        self.life.is_wanted = false;
+        match self.life.phase {
+            Phase::Backoff | Phase::Done | Phase::Failed | Phase::Waiting => {
+                self.life.reason = None;
+                self.enter(Phase::Stopped);
+            }
+            Phase::Ready | Phase::Starting => self.end(Next::Stop),
+            Phase::Stopping(_) => self.life.phase = Phase::Stopping(Next::Stop),
+            Phase::Clearing(_) => self.life.phase = Phase::Clearing(Next::Stop),
+            // A process that is being made is stopped once it is there.
+            Phase::Spawning | Phase::Stopped => {}
+        }
+    }
+
+    fn restart(&mut self) {
+        match self.life.phase {
+            Phase::Ready | Phase::Starting => {
+                self.ask();
+                self.end(Next::Start);
+            }
+            Phase::Stopping(_) => {
+                self.ask();
+                self.life.phase = Phase::Stopping(Next::Start);
+            }
+            Phase::Clearing(_) => {
+                self.ask();
+                self.life.phase = Phase::Clearing(Next::Start);
+            }
+            Phase::Backoff | Phase::Done | Phase::Failed | Phase::Stopped => self.start(),
+            Phase::Spawning | Phase::Waiting => self.life.is_wanted = true,
+        }
+    }
+
+    /// A file that it runs from has changed: whatever was wrong before may be right now.
+    fn changed(&mut self) {
+        match self.life.phase {
+            Phase::Backoff | Phase::Failed => self.start(),
+            Phase::Clearing(Next::Retry | Next::Fail) | Phase::Ready | Phase::Starting if self.life.is_wanted => {
+                self.restart();
+            }
+            Phase::Clearing(_)
+            | Phase::Done
+            | Phase::Ready
+            | Phase::Spawning
+            | Phase::Starting
+            | Phase::Stopped
+            | Phase::Stopping(_)
+            | Phase::Waiting => {}
+        }
+    }
+
+    fn go(&mut self) {
+        if self.life.phase != Phase::Waiting {
+            return;
+        }
+        let window = self.spec.restart.window;
+        let now = self.moment.now;
+        self.life.starts.retain(|start| now.saturating_sub(*start) < window);
+        self.life.starts.push(now);
+        self.life.unsettled += 1;
+        self.enter(Phase::Spawning);
+        self.effects.push(Effect::Spawn);
+    }
+
+    fn spawned(&mut self, pid: i32) {
+        if self.life.phase != Phase::Spawning {
+            return;
+        }
+        self.life.pid = Some(pid);
+        if self.life.is_wanted { self.run() } else { self.end(Next::Stop) }
+    }
+
+    fn run(&mut self) {
+        match (&self.spec.kind, &self.spec.ready) {
+            (Kind::Step { .. }, _) => self.enter(Phase::Starting),
+            (Kind::Daemon, Some(probe)) => {
+                self.enter(Phase::Starting);
+                self.effects.push(Effect::ProbeReady(self.life.serial));
+                self.timer_after(probe.deadline);
+            }
+            (Kind::Daemon, None) => self.ready(),
+        }
+    }
+
+    fn ready(&mut self) {
+        self.life.reason = None;
+        self.life.has_missed = false;
+        self.enter(Phase::Ready);
+        if self.spec.live.is_some() {
+            self.effects.push(Effect::ProbeLive(self.life.serial));
+        }
+        self.timer_after(self.spec.restart.settle);
+    }
+
+    fn answered(&mut self, serial: u64) {
+        if self.life.phase == Phase::Starting && self.life.serial == serial {
+            self.ready();
+        }
+    }
+
+    fn adopted(&mut self, pid: i32, is_ready: bool, restarts: u32) {
+        if self.life.phase != Phase::Stopped {
+            return;
+        }
+        self.life.is_wanted = true;
+        self.life.pid = Some(pid);
+        self.life.restarts = restarts;
+        if is_ready { self.ready() } else { self.run() }
+    }
+
+    fn spawn_failed(&mut self, reason: String) {
+        if self.life.phase != Phase::Spawning {
+            return;
+        }
+        self.life.reason = Some(reason);
+        if self.life.is_wanted {
+            let next = if self.spec.kind == Kind::Daemon { Next::Retry } else { Next::Fail };
+            self.follow(next);
+        } else {
+            self.follow(Next::Stop);
+        }
+    }
+
+    fn unwell(&mut self, serial: u64, reason: String) {
+        if self.life.phase == Phase::Ready && self.life.serial == serial {
+            self.life.reason = Some(reason);
+            self.end(Next::Retry);
+        }
+    }
+
+    /// Tells the main process to end.
+    fn end(&mut self, next: Next) {
+        self.enter(Phase::Stopping(next));
+        self.effects.push(Effect::Signal(signal::number(&self.spec.stop.signal).unwrap_or(libc::SIGTERM)));
+        self.timer_after(self.spec.stop.grace);
+    }
+
+    fn exited(&mut self, exit: Exit) {
+        self.life.last_exit = Some(exit);
+        self.life.pid = None;
+        let next = match self.life.phase {
+            Phase::Stopping(next) => next,
+            Phase::Ready | Phase::Starting => {
+                self.life.reason = Some(format!("it {exit}"));
+                self.after_exit(exit)
+            }
+            Phase::Backoff
+            | Phase::Clearing(_)
+            | Phase::Done
+            | Phase::Failed
+            | Phase::Spawning
+            | Phase::Stopped
+            | Phase::Waiting => return,
+        };
+        self.enter(Phase::Clearing(next));
+        self.effects.push(Effect::KillTree);
+    }
+
+    fn after_exit(&self, exit: Exit) -> Next {
+        match (&self.spec.kind, restart::is_wanted(self.spec.restart.policy, exit)) {
+            (Kind::Step { .. }, _) if exit.is_success() => Next::Done,
+            (Kind::Step { .. }, _) | (Kind::Daemon, Some(Verdict::Fail | Verdict::Burst)) => Next::Fail,
+            (Kind::Daemon, Some(Verdict::Done)) => Next::Done,
+            (Kind::Daemon, None | Some(Verdict::After(_))) => Next::Retry,
+        }
+    }
+
+    fn cleared(&mut self, killed: usize, left: &[i32]) {
+        if !left.is_empty() {
+            self.life.reason = Some(format!("pid {left:?} hangs in the kernel and cannot be killed yet"));
+        }
+        match self.life.phase {
+            Phase::Clearing(next) => {
+                if next == Next::Retry && killed > 0 && self.life.last_exit.is_some_and(Exit::is_success) {
+                    self.life.reason = Some(format!(
+                        "it exited with 0 and left processes behind ({killed}), which were ended: it must stay in the foreground"
+                    ));
+                }
+                self.follow(next);
+            }
+            // The main process itself is still there.
+            Phase::Stopping(_) => self.timer_after(LOOK_AGAIN),
+            Phase::Backoff
+            | Phase::Done
+            | Phase::Failed
+            | Phase::Ready
+            | Phase::Spawning
+            | Phase::Starting
+            | Phase::Stopped
+            | Phase::Waiting => {}
+        }
+    }
+
+    /// Nothing of it runs any more.
+    fn follow(&mut self, next: Next) {
+        match next {
+            Next::Done => {
+                self.life.reason = None;
+                self.enter(Phase::Done);
+                if self.spec.kind != Kind::Daemon {
+                    self.effects.push(Effect::Record);
+                }
+            }
+            Next::Fail => self.enter(Phase::Failed),
+            Next::Retry => self.retry(),
+            Next::Start => self.enter(Phase::Waiting),
+            Next::Stop => {
+                self.life.reason = None;
+                self.enter(Phase::Stopped);
+            }
+        }
+    }
+
+    fn retry(&mut self) {
+        let window = self.spec.restart.window;
+        let now = self.moment.now;
+        self.life.starts.retain(|start| now.saturating_sub(*start) < window);
+        let recent = self.life.starts.len();
+        match restart::wait(&self.spec.restart, recent, self.life.unsettled, self.moment.chance) {
+            Verdict::After(wait) => {
+                self.life.restarts += 1;
+                if wait.is_zero() {
+                    self.enter(Phase::Waiting);
+                } else {
+                    self.enter(Phase::Backoff);
+                    self.timer_after(wait);
+                }
+            }
+            Verdict::Burst | Verdict::Done | Verdict::Fail => {
+                let reason = self.life.reason.take().unwrap_or_default();
+                let times = if recent == 1 { "once".to_owned() } else { format!("{recent} times") };
+                let window = window.as_secs_f64();
+                self.life.reason = Some(format!("{reason}; it was started {times} within {window} s and is given up"));
+                self.enter(Phase::Failed);
+            }
+        }
+    }
+
+    fn timer(&mut self, serial: u64) {
+        if self.life.serial != serial {
+            return;
+        }
+        match self.life.phase {
+            Phase::Backoff => self.enter(Phase::Waiting),
+            Phase::Ready => {
+                self.life.unsettled = 0;
+                self.life.starts.clear();
+            }
+            Phase::Starting => {
+                let deadline = self.spec.ready.as_ref().map_or(0.0, |probe| probe.deadline.as_secs_f64());
+                self.life.reason = Some(format!("it was not ready within {deadline} s"));
+                self.life.has_missed = true;
+                self.end(Next::Retry);
+            }
+            Phase::Stopping(_) => self.effects.push(Effect::KillTree),
+            Phase::Clearing(_) | Phase::Done | Phase::Failed | Phase::Spawning | Phase::Stopped | Phase::Waiting => {}
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

@@ -1,0 +1,379 @@
+//! The blocking client of the control socket: plain HTTP/1.1 over a unix socket, without a runtime, so that the run that has
+//! nothing to do costs one round trip and no more.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::change::Changes;
+use super::http::{Body, ResponseHead, read_head};
+use super::message::{Event, Outcome, ServicesRequest, Status, SwitchEvent, SwitchOutcome, SwitchRequest};
+use super::socket_path;
+use crate::generation;
+use crate::layout::Layout;
+use crate::name::PartName;
+
+/// How long a supervisor may take to answer a question, and to come up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Why the supervisor could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The socket cannot be reached.
+    #[error("connecting to the supervisor at {path} failed: {source}")]
+    Connect {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Somebody else answers there.
+    #[error("{path} belongs to user {user}, not to you; nothing was sent. Remove it, or choose another prefix")]
+    Stranger {
+        /// The socket.
+        path: PathBuf,
+        /// Who.
+        user: u32,
+    },
+    /// It was cut off.
+    #[error("talking to the supervisor failed: {0}; `jove-install status` shows what runs, log/supervisor.log why")]
+    Talk(#[source] io::Error),
+    /// It answered with something else.
+    #[error("the supervisor gave an answer that cannot be read: {0}")]
+    Answer(String),
+    /// It said no.
+    #[error("the supervisor refused: {0}")]
+    Refused(String),
+    /// The keeper could not be started.
+    #[error("starting the keeper failed: {0}")]
+    Start(String),
+    /// It did not come up.
+    #[error("the supervisor did not answer within {} s; log/supervisor.log shows why", PATIENCE.as_secs())]
+    Silent,
+}
+
+/// A running supervisor.
+#[derive(Debug)]
+pub struct Client {
+    layout: Layout,
+    path: PathBuf,
+}
+
+impl Client {
+    /// Finds the supervisor of a prefix; `None` if none runs.
+    ///
+    /// # Errors
+    /// If there is one that cannot be reached, or the socket is somebody else's.
+    pub fn connect(layout: &Layout) -> Result<Option<Self>, ClientError> {
+        let Some(path) = socket_path(layout) else { return Ok(None) };
+        match open(&path) {
+            Ok(_) => Ok(Some(Self { layout: layout.clone(), path })),
+            Err(ClientError::Connect { source, .. })
+                if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Finds the supervisor of a prefix, or starts keeper and supervisor, detached from this session, and waits for them.
+    /// Two that start at once are fine: the keeper's file lock lets one through.
+    ///
+    /// # Errors
+    /// If they cannot be started or do not answer.
+    pub fn ensure(layout: &Layout, program: &Path) -> Result<Self, ClientError> {
+        if let Some(client) = Self::connect(layout)? {
+            match client.status() {
+                // Its keeper was killed, and it ends itself at this moment.
+                Err(ClientError::Talk(_) | ClientError::Connect { .. }) => {}
+                Err(error) => return Err(error),
+                Ok(_) => return Ok(client),
+            }
+        }
+        for folder in [layout.run(), layout.log()] {
+            private_folder(&folder).map_err(|error| ClientError::Start(format!("{}: {error}", folder.display())))?;
+        }
+        start_keeper(layout, program)?;
+        Self::await_socket(layout)
+    }
+
+    fn await_socket(layout: &Layout) -> Result<Self, ClientError> {
+        let end = Instant::now() + PATIENCE;
+        let run = layout.run().canonicalize().map_err(ClientError::Talk)?;
+        loop {
+            // The watch stands before the question, so that no change falls between.
+            let changes = Changes::of(&run).map_err(ClientError::Talk)?;
+            if let Some(client) = Self::connect(layout)? {
+                return Ok(client);
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(ClientError::Silent);
+            }
+            changes.wait(left).map_err(ClientError::Talk)?;
+        }
+    }
+
+    /// The state of everything.
+    ///
+    /// # Errors
+    /// If the supervisor does not answer.
+    pub fn status(&self) -> Result<Status, ClientError> {
+        self.question("/v1/status")
+    }
+
+    /// The state of everything, once no switch is in progress.
+    ///
+    /// # Errors
+    /// If the supervisor does not answer.
+    pub fn settled(&self) -> Result<Status, ClientError> {
+        let mut body = self.request("GET", "/v1/settled", None, None)?;
+        read_json(&mut body)
+    }
+
+    /// The last entries of the history, oldest first.
+    ///
+    /// # Errors
+    /// If the supervisor does not answer.
+    pub fn events(&self, last: usize) -> Result<Vec<Event>, ClientError> {
+        self.question(&format!("/v1/events?last={last}"))
+    }
+
+    /// Moves services to a generation and commits it, or goes back. The supervisor owns the switch: should it be killed
+    /// meanwhile, its successor decides, and this waits for that.
+    ///
+    /// # Errors
+    /// If the supervisor cannot be asked, refuses (another switch is in progress), or does not come back.
+    pub fn switch(
+        &self,
+        to: u32,
+        verb: &str,
+        on_event: &mut dyn FnMut(SwitchEvent),
+    ) -> Result<SwitchOutcome, ClientError> {
+        let request = json(&SwitchRequest { to, verb: verb.to_owned() })?;
+        match self.stream("/v1/switch", Some(&request), on_event) {
+            Ok(SwitchEvent::Committed { .. }) => Ok(SwitchOutcome::Committed),
+            Ok(SwitchEvent::BackedOut { reason, last_lines }) => Ok(SwitchOutcome::BackedOut { reason, last_lines }),
+            Ok(SwitchEvent::Failed { reason, .. }) => Err(ClientError::Refused(reason)),
+            Ok(other) => Err(ClientError::Answer(format!("{other:?}"))),
+            Err(ClientError::Talk(_)) => self.outcome_of_successor(to),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn outcome_of_successor(&self, to: u32) -> Result<SwitchOutcome, ClientError> {
+        let end = Instant::now() + PATIENCE;
+        // The one that dies may still be met at its socket.
+        while let Err(error) = Self::await_socket(&self.layout)?.settled() {
+            let is_dying = matches!(error, ClientError::Talk(_) | ClientError::Connect { .. });
+            if !is_dying || Instant::now() >= end {
+                return Err(error);
+            }
+        }
+        if generation::current(&self.layout) == Some(to) {
+            return Ok(SwitchOutcome::Committed);
+        }
+        let reason = match generation::Status::read(&self.layout, to) {
+            generation::Status::Failed { reason } => reason,
+            generation::Status::Committed | generation::Status::Prepared => {
+                "the supervisor was killed during the switch; the same command tries again".to_owned()
+            }
+        };
+        Ok(SwitchOutcome::BackedOut { reason, last_lines: Vec::new() })
+    }
+
+    /// Starts services (all, if none is named) and waits until each is ready or has failed.
+    ///
+    /// # Errors
+    /// If the supervisor cannot be asked or refuses.
+    pub fn start(&self, services: &[PartName], on_event: &mut dyn FnMut(SwitchEvent)) -> Result<Outcome, ClientError> {
+        self.act("/v1/start", services, on_event)
+    }
+
+    /// Stops services (all, if none is named) and waits until no process of theirs is left.
+    ///
+    /// # Errors
+    /// If the supervisor cannot be asked or refuses.
+    pub fn stop(&self, services: &[PartName], on_event: &mut dyn FnMut(SwitchEvent)) -> Result<Outcome, ClientError> {
+        self.act("/v1/stop", services, on_event)
+    }
+
+    /// Stops and starts services (all that run, if none is named).
+    ///
+    /// # Errors
+    /// If the supervisor cannot be asked or refuses.
+    pub fn restart(
+        &self,
+        services: &[PartName],
+        on_event: &mut dyn FnMut(SwitchEvent),
+    ) -> Result<Outcome, ClientError> {
+        self.act("/v1/restart", services, on_event)
+    }
+
+    /// Tells services to read their configuration again.
+    ///
+    /// # Errors
+    /// If the supervisor cannot be asked or refuses.
+    pub fn reload(&self, services: &[PartName], on_event: &mut dyn FnMut(SwitchEvent)) -> Result<Outcome, ClientError> {
+        self.act("/v1/reload", services, on_event)
+    }
+
+    /// Stops all services, then supervisor and keeper, and returns when they are gone.
+    ///
+    /// # Errors
+    /// If the supervisor cannot be asked, or a process does not end.
+    pub fn shutdown(&self, on_event: &mut dyn FnMut(SwitchEvent)) -> Result<Outcome, ClientError> {
+        let status = self.status()?;
+        let handles: Vec<_> = [status.supervisor, status.keeper]
+            .into_iter()
+            .filter_map(|pid| pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok())
+            .collect();
+        let outcome = match self.stream("/v1/shutdown", None, on_event) {
+            // The last words of a process that ends may be lost; that it has ended is what counts.
+            Ok(SwitchEvent::Done) | Err(ClientError::Talk(_)) => Outcome::Done,
+            Ok(SwitchEvent::Failed { reason, last_lines }) => return Ok(Outcome::Failed { reason, last_lines }),
+            Ok(other) => return Err(ClientError::Answer(format!("{other:?}"))),
+            Err(error) => return Err(error),
+        };
+        let patience = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
+        for handle in &handles {
+            let ended = poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&patience));
+            if !matches!(ended, Ok(1)) {
+                return Err(ClientError::Silent);
+            }
+        }
+        Ok(outcome)
+    }
+
+    fn act(
+        &self,
+        path: &str,
+        services: &[PartName],
+        on_event: &mut dyn FnMut(SwitchEvent),
+    ) -> Result<Outcome, ClientError> {
+        let request = json(&ServicesRequest { services: services.to_vec() })?;
+        match self.stream(path, Some(&request), on_event)? {
+            SwitchEvent::Done => Ok(Outcome::Done),
+            SwitchEvent::Failed { reason, last_lines } => Ok(Outcome::Failed { reason, last_lines }),
+            other => Err(ClientError::Answer(format!("{other:?}"))),
+        }
+    }
+
+    /// Reads a stream of events to its last one, which is returned and not passed on.
+    fn stream(
+        &self,
+        path: &str,
+        request: Option<&[u8]>,
+        on_event: &mut dyn FnMut(SwitchEvent),
+    ) -> Result<SwitchEvent, ClientError> {
+        let body = self.request("POST", path, request, None)?;
+        for line in BufReader::new(body).lines() {
+            let line = line.map_err(ClientError::Talk)?;
+            let event = serde_json::from_str(&line).map_err(|error| ClientError::Answer(error.to_string()))?;
+            match event {
+                SwitchEvent::Note { .. } | SwitchEvent::Service { .. } => on_event(event),
+                SwitchEvent::BackedOut { .. }
+                | SwitchEvent::Committed { .. }
+                | SwitchEvent::Done
+                | SwitchEvent::Failed { .. } => return Ok(event),
+            }
+        }
+        Err(ClientError::Talk(io::ErrorKind::UnexpectedEof.into()))
+    }
+
+    fn question<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let mut body = self.request("GET", path, None, Some(PATIENCE))?;
+        read_json(&mut body)
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&[u8]>,
+        patience: Option<Duration>,
+    ) -> Result<Body, ClientError> {
+        let mut stream = open(&self.path)?;
+        stream.set_read_timeout(patience).map_err(ClientError::Talk)?;
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: jove\r\nconnection: close\r\n");
+        if let Some(body) = body {
+            head.push_str(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()));
+        } else if method == "POST" {
+            head.push_str("content-length: 0\r\n");
+        }
+        head.push_str("\r\n");
+        let mut bytes = head.into_bytes();
+        bytes.extend_from_slice(body.unwrap_or_default());
+        stream.write_all(&bytes).map_err(ClientError::Talk)?;
+        let mut reader = BufReader::new(stream);
+        let ResponseHead { status, length, chunked } = read_head(&mut reader).map_err(ClientError::Talk)?;
+        let mut body = Body::new(reader, length, chunked);
+        if status == 200 {
+            return Ok(body);
+        }
+        let mut text = String::new();
+        body.read_to_string(&mut text).map_err(ClientError::Talk)?;
+        Err(ClientError::Refused(text.trim().to_owned()))
+    }
+}
+
+fn open(path: &Path) -> Result<UnixStream, ClientError> {
+    let failed = |source| ClientError::Connect { path: path.to_owned(), source };
+    let stream = UnixStream::connect(path).map_err(failed)?;
+    let peer = rustix::net::sockopt::socket_peercred(&stream).map_err(|error| failed(error.into()))?;
+    if peer.uid != rustix::process::geteuid() && !peer.uid.is_root() {
+        return Err(ClientError::Stranger { path: path.to_owned(), user: peer.uid.as_raw() });
+    }
+    Ok(stream)
+}
+
+/// Runs the keeper's entry, which leaves this session by itself and at once. What it has to say until its supervisor is up
+/// comes back over its standard error.
+fn start_keeper(layout: &Layout, program: &Path) -> Result<(), ClientError> {
+    let failed = |error: io::Error| ClientError::Start(format!("{}: {error}", program.display()));
+    let mut keeper = Command::new(program)
+        .arg("internal-keeper")
+        .arg("--root")
+        .arg(layout.root())
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    let mut said = String::new();
+    if let Some(mut stderr) = keeper.stderr.take() {
+        stderr.read_to_string(&mut said).map_err(failed)?;
+    }
+    let status = keeper.wait().map_err(failed)?;
+    let said = said.trim();
+    if said.is_empty() && status.success() {
+        return Ok(());
+    }
+    Err(ClientError::Start(if said.is_empty() { status.to_string() } else { said.to_owned() }))
+}
+
+/// A folder that only its owner may enter; one that is there is left as it is.
+fn private_folder(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    if path.is_dir() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, ClientError> {
+    serde_json::to_vec(value).map_err(|error| ClientError::Answer(error.to_string()))
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(body: &mut Body) -> Result<T, ClientError> {
+    let mut text = String::new();
+    body.read_to_string(&mut text).map_err(ClientError::Talk)?;
+    serde_json::from_str(&text).map_err(|error| ClientError::Answer(error.to_string()))
+}

@@ -1,0 +1,99 @@
+//! What changes while the supervisor lives, and the questions that are asked of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::entry::Entry;
+use super::message::SwitchEvent;
+use crate::generation::Journal;
+use crate::name::PartName;
+use crate::service::Services;
+use crate::service::order::{self, Standing};
+use crate::service::state::Phase;
+
+/// The part of it that changes.
+pub(super) struct Inner {
+    /// The services that are active, by name.
+    pub entries: BTreeMap<PartName, Entry>,
+    /// Their order of starting.
+    pub order: Vec<PartName>,
+    /// What they were read from.
+    pub services: Services,
+    /// Its generation.
+    pub generation: Option<u32>,
+    /// What is meant to run.
+    pub desired: BTreeSet<PartName>,
+    /// A switch in progress.
+    pub journal: Option<Journal>,
+    /// What keeps the supervisor from its work.
+    pub problem: Option<String>,
+    /// Everything is being stopped for good.
+    pub is_ending: bool,
+    /// Who listens to events.
+    pub listeners: Vec<UnboundedSender<SwitchEvent>>,
+}
+
+impl Inner {
+    /// How far a service is.
+    pub(super) fn standing(&self, name: &PartName) -> Standing {
+        self.entries.get(name).map_or(Standing::Down, Entry::standing)
+    }
+
+    pub(super) fn may_go(&self, name: &PartName) -> bool {
+        self.entries.get(name).is_some_and(|entry| {
+            entry.life.phase == Phase::Waiting && order::unmet(&entry.spec, |need| self.standing(need)).is_none()
+        })
+    }
+
+    /// Says of each service that waits what it waits for.
+    pub(super) fn note_waits(&mut self) {
+        let waits = |entry: &Entry| {
+            let need = order::unmet(&entry.spec, |need| self.standing(need))?;
+            Some(format!("it waits for {}", need.service))
+        };
+        let waiting = self.entries.values().filter(|entry| entry.life.phase == Phase::Waiting);
+        let reasons: Vec<_> = waiting.map(|entry| (entry.spec.name.clone(), waits(entry))).collect();
+        for (name, reason) in reasons {
+            if let Some(entry) = self.entries.get_mut(&name)
+                && reason.is_some()
+            {
+                entry.life.reason = reason;
+            }
+        }
+    }
+
+    /// Whether a service will not come up by itself, and why.
+    pub(super) fn lost(&self, name: &PartName) -> Option<(PartName, String)> {
+        let Some(entry) = self.entries.get(name) else { return Some((name.clone(), "it is gone".to_owned())) };
+        let life = &entry.life;
+        let reason = || life.reason.clone().unwrap_or_else(|| "it failed".to_owned());
+        match life.phase {
+            Phase::Failed => Some((name.clone(), reason())),
+            _ if !life.is_wanted => Some((name.clone(), "it was told to stop".to_owned())),
+            _ if life.has_missed => Some((name.clone(), reason())),
+            Phase::Waiting => {
+                let need = order::unmet(&entry.spec, |need| self.standing(need))?;
+                self.lost(&need.service)
+            }
+            Phase::Backoff
+            | Phase::Clearing(_)
+            | Phase::Done
+            | Phase::Ready
+            | Phase::Spawning
+            | Phase::Starting
+            | Phase::Stopped
+            | Phase::Stopping(_) => None,
+        }
+    }
+
+    /// Whether a service is up.
+    pub(super) fn is_up(&self, name: &PartName) -> bool {
+        self.entries.get(name).is_some_and(|entry| entry.life.is_up())
+    }
+
+    /// Whether nothing of a service runs.
+    pub(super) fn is_down(&self, name: &PartName) -> bool {
+        self.entries.get(name).is_none_or(|entry| entry.life.is_down())
+    }
+}

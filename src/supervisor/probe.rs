@@ -1,0 +1,267 @@
+//! Asks services whether they are ready and well.
+
+use std::cell::Cell;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::rc::Rc;
+use std::time::Duration;
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixDatagram, UnixStream};
+use tokio::time::{Instant, sleep, timeout};
+use url::Url;
+
+use super::core::{Core, GLANCE};
+use super::entry::Entry;
+use super::index::log_path;
+use super::scope::Task;
+use super::spawn::argv;
+use crate::keeper::mark;
+use crate::service::state::Event;
+use crate::service::{Probe, ProbeKind, Promise, ServiceSpec};
+use crate::text::Text;
+
+/// The most that is read of an answer.
+const ANSWER: u64 = 1 << 20;
+
+/// What a probe needs to know of the service that it asks.
+struct Asker {
+    core: Rc<Core>,
+    spec: ServiceSpec,
+    /// How far its log was searched.
+    searched: Cell<u64>,
+    notes: Option<Rc<UnixDatagram>>,
+}
+
+/// Asks until the service is ready; its deadline is the state's matter.
+pub(super) fn ready(core: &Rc<Core>, entry: &Entry, serial: u64) -> Task {
+    let asker = Asker::new(core, entry);
+    Task::spawn(async move {
+        let Some(probe) = asker.spec.ready.clone() else { return };
+        loop {
+            let start = Instant::now();
+            if asker.ask(&probe).await.is_ok() {
+                break;
+            }
+            sleep(probe.interval.max(GLANCE).saturating_sub(start.elapsed())).await;
+        }
+        asker.tell(Event::Answered(serial));
+    })
+}
+
+/// Asks while the service runs, and says so when it failed too often in a row.
+pub(super) fn live(core: &Rc<Core>, entry: &Entry, serial: u64) -> Task {
+    let asker = Asker::new(core, entry);
+    Task::spawn(async move {
+        let Some(live) = asker.spec.live.clone() else { return };
+        let mut failures = 0;
+        loop {
+            sleep(live.probe.interval.max(GLANCE)).await;
+            match asker.ask(&live.probe).await {
+                Ok(()) => failures = 0,
+                Err(_) if failures + 1 < live.failures => failures += 1,
+                Err(reason) => {
+                    let times = failures + 1;
+                    return asker
+                        .tell(Event::Unwell(serial, format!("it was not well {times} times in a row: {reason}")));
+                }
+            }
+        }
+    })
+}
+
+/// Asks until a promise holds or its deadline has passed; says why it does not.
+pub(super) async fn promise(core: &Rc<Core>, promise: &Promise) -> Result<(), String> {
+    let facts = core.inner.borrow().entries.values().find(|entry| entry.spec.part == promise.part).map(Asker::facts);
+    let (spec, searched) = facts.unwrap_or_else(|| (ServiceSpec::bare(promise.part.clone()), 0));
+    let asker = Asker { core: Rc::clone(core), spec, searched: Cell::new(searched), notes: None };
+    let end = Instant::now() + promise.probe.deadline;
+    loop {
+        match asker.ask(&promise.probe).await {
+            Ok(()) => return Ok(()),
+            Err(reason) if Instant::now() >= end => return Err(format!("{}: {reason}", promise.name)),
+            Err(_) => sleep(promise.probe.interval.max(GLANCE)).await,
+        }
+    }
+}
+
+impl Asker {
+    fn new(core: &Rc<Core>, entry: &Entry) -> Self {
+        let (spec, searched) = Self::facts(entry);
+        Self { core: Rc::clone(core), spec, searched: Cell::new(searched), notes: entry.notify.clone() }
+    }
+
+    fn facts(entry: &Entry) -> (ServiceSpec, u64) {
+        (entry.spec.clone(), entry.log_from)
+    }
+
+    /// From a task of its own: the step that follows may drop this one.
+    fn tell(&self, event: Event) {
+        let (core, name) = (Rc::clone(&self.core), self.spec.name.clone());
+        tokio::task::spawn_local(async move { core.tell(&name, event) });
+    }
+
+    async fn ask(&self, probe: &Probe) -> Result<(), String> {
+        // Words and notes come when they come: the state's deadline bounds them.
+        if let (ProbeKind::Notify, Some(notes)) = (&probe.kind, &self.notes) {
+            return wait_for_note(notes).await;
+        }
+        match timeout(probe.timeout, self.ask_kind(&probe.kind)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(format!("no answer within {} s", probe.timeout.as_secs_f64())),
+        }
+    }
+
+    async fn ask_kind(&self, kind: &ProbeKind) -> Result<(), String> {
+        match kind {
+            ProbeKind::Exec(command) => self.run(command).await,
+            ProbeKind::Http { url, status, contains } => get(url, *status, contains).await,
+            ProbeKind::Log(words) => self.search(words),
+            ProbeKind::Notify => Err("it has no notify socket".to_owned()),
+            ProbeKind::Tcp(address) => {
+                TcpStream::connect(address.as_str()).await.map(drop).map_err(|error| format!("{address}: {error}"))
+            }
+            ProbeKind::Unix(path) => {
+                UnixStream::connect(path).await.map(drop).map_err(|error| format!("{}: {error}", path.display()))
+            }
+        }
+    }
+
+    async fn run(&self, command: &[Text]) -> Result<(), String> {
+        let argv = argv(command)?;
+        let Some((program, args)) = argv.split_first() else { return Err("its probe has no command".to_owned()) };
+        let secrets = (self.core.secrets)(&self.core.layout);
+        let mut vars = Vec::new();
+        for (name, value) in &self.spec.vars {
+            let value = match (value.as_plain(), &secrets) {
+                (Some(plain), _) => plain.to_owned(),
+                (None, Ok(secrets)) => value.reveal(&**secrets).map_err(|error| error.to_string())?,
+                (None, Err(error)) => return Err(error.clone()),
+            };
+            vars.push((name, value));
+        }
+        let mut child = tokio::process::Command::new(program)
+            .args(args)
+            .env_clear()
+            .envs(vars)
+            .current_dir(&self.spec.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("{program}: {error}"))?;
+        self.mark(child.id());
+        match child.wait().await {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(format!("{program}: {status}")),
+            Err(error) => Err(format!("{program}: {error}")),
+        }
+    }
+
+    /// What a probe leaves behind is its service's: it ends with it.
+    fn mark(&self, pid: Option<u32>) {
+        let mark = mark::of(self.core.layout.root(), self.spec.name.as_str());
+        let pid = pid.and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        if pid.is_some() {
+            let _ = prlimit(pid, Resource::Rttime, Rlimit { current: Some(mark), maximum: Some(mark) });
+        }
+    }
+
+    /// Looks for words in what the service said since its start.
+    fn search(&self, words: &str) -> Result<(), String> {
+        use std::io::{Read as _, Seek as _, SeekFrom};
+        self.core.with(&self.spec.name, |entry| entry.pump.as_ref().inspect(|pump| pump.drain()).is_some());
+        let path: PathBuf = log_path(&self.core.layout.log(), self.spec.name.as_str(), 0);
+        let read = || -> std::io::Result<Vec<u8>> {
+            let mut file = std::fs::File::open(&path)?;
+            let end = file.metadata()?.len();
+            let from = if self.searched.get() > end { 0 } else { self.searched.get() };
+            file.seek(SeekFrom::Start(from))?;
+            let mut bytes = Vec::new();
+            file.take(ANSWER).read_to_end(&mut bytes)?;
+            // The words may be cut: their beginning is looked at again.
+            self.searched.set((from + bytes.len() as u64).saturating_sub(words.len() as u64).max(from));
+            Ok(bytes)
+        };
+        let bytes = read().map_err(|error| format!("{}: {error}", path.display()))?;
+        if words.is_empty() || bytes.windows(words.len()).any(|window| window == words.as_bytes()) {
+            return Ok(());
+        }
+        Err(format!("`{words}` is not in its log"))
+    }
+}
+
+async fn wait_for_note(notes: &UnixDatagram) -> Result<(), String> {
+    let mut buffer = [0; 4096];
+    loop {
+        let count = notes.recv(&mut buffer).await.map_err(|error| error.to_string())?;
+        if buffer[..count].split(|byte| *byte == b'\n').any(|line| line == b"READY=1") {
+            return Ok(());
+        }
+    }
+}
+
+/// A plain GET. The version is 1.0, so that the answer's end is the connection's and nothing comes in chunks.
+async fn get(url: &str, wanted: u16, contains: &str) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("{url}: {error}");
+    let parsed = Url::parse(url).map_err(|error| format!("{url}: {error}"))?;
+    let (Some(host), Some(port)) = (parsed.host_str(), parsed.port_or_known_default()) else {
+        return Err(format!("{url}: no host and port"));
+    };
+    let path = &parsed[url::Position::BeforePath..url::Position::AfterQuery];
+    let mut stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await.map_err(failed)?;
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {host}:{port}\r\nUser-Agent: jove-install\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.map_err(failed)?;
+    let mut answer = Vec::new();
+    // A server that keeps the connection open has still answered: what came until then counts.
+    let mut stream = stream.take(ANSWER);
+    let reading = stream.read_to_end(&mut answer);
+    if contains.is_empty() {
+        let _ = timeout(Duration::from_secs(1), reading).await;
+    } else {
+        reading.await.map_err(failed)?;
+    }
+    judge(&answer, wanted, contains).map_err(|reason| format!("{url}: {reason}"))
+}
+
+fn judge(answer: &[u8], wanted: u16, contains: &str) -> Result<(), String> {
+    let text = String::from_utf8_lossy(answer);
+    let status = text.strip_prefix("HTTP/").and_then(|rest| rest.split(' ').nth(1));
+    let Some(status) = status.and_then(|status| status.get(..3)?.parse::<u16>().ok()) else {
+        return Err("the answer is no HTTP".to_owned());
+    };
+    let is_good = if wanted == 0 { (200..400).contains(&status) } else { status == wanted };
+    if !is_good {
+        let expected = if wanted == 0 { "200 to 399".to_owned() } else { wanted.to_string() };
+        return Err(format!("status {status}, expected {expected}"));
+    }
+    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    if contains.is_empty() || body.contains(contains) {
+        Ok(())
+    } else {
+        Err(format!("`{contains}` is not in the answer"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge;
+
+    #[test]
+    fn answers_are_judged_by_status_and_body() {
+        let answer = b"HTTP/1.1 200 OK\r\na: b\r\n\r\nhello";
+        for (wanted, contains, expected) in [
+            (0, "", Ok(())),
+            (200, "hell", Ok(())),
+            (404, "", Err("status 200, expected 404".to_owned())),
+            (0, "a: b", Err("`a: b` is not in the answer".to_owned())),
+        ] {
+            assert_eq!(judge(answer, wanted, contains), expected);
+        }
+        assert!(judge(b"HTTP/1.0 503 No\r\n\r\n", 0, "").is_err());
+        assert!(judge(b"SSH-2.0", 0, "").is_err());
+    }
+}

@@ -1,0 +1,183 @@
+//! Makes a service's process: its folders, its secret files, its variables; then the keeper is asked.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::rc::Rc;
+
+use tokio::net::UnixDatagram;
+
+use super::core::Core;
+use super::entry::Entry;
+use super::pump::Pump;
+use crate::keeper::message::{Note, Request, Spawn};
+use crate::name::PartName;
+use crate::service::{Kind, ProbeKind, SecretFile, ServiceSpec};
+use crate::text::{Secrets, Text};
+
+/// Asks the keeper for a service's process.
+pub(super) fn spawn(core: &Core, name: &PartName) -> Result<(), String> {
+    let mut inner = core.inner.borrow_mut();
+    let Some(entry) = inner.entries.get_mut(name) else { return Ok(()) };
+    if entry.spec.kind != Kind::Daemon {
+        crate::checkpoint::pass("step-before-run");
+    }
+    let spec = entry.spec.clone();
+    make_folders(core.layout.root(), &spec).map_err(|error| format!("its folders cannot be made: {error}"))?;
+    let secrets = if needs_secrets(&spec) { Some((core.secrets)(&core.layout)?) } else { None };
+    let secrets: &dyn Secrets = match &secrets {
+        Some(secrets) => &**secrets,
+        None => &NoSecrets,
+    };
+    for file in &spec.secret_files {
+        render(file, secrets).map_err(|error| format!("{}: {error}", file.rendered.display()))?;
+    }
+    start_pump(core, entry).map_err(|error| format!("its log cannot be opened: {error}"))?;
+    let mut vars = std::collections::BTreeMap::new();
+    for (variable, value) in &spec.vars {
+        vars.insert(variable.clone(), value.reveal(secrets).map_err(|error| error.to_string())?);
+    }
+    if let Some(socket) = listen_for_notes(core, entry).map_err(|error| format!("its notify socket: {error}"))? {
+        vars.insert("NOTIFY_SOCKET".to_owned(), socket);
+    }
+    entry.digest = spec.digest().to_hex();
+    entry.log_from = entry.pump.as_ref().map_or(0, Pump::size);
+    let note = Note { ready: false, ..entry.note() };
+    let spawn = Spawn { service: name.to_string(), argv: argv(&spec.command)?, vars, folder: spec.folder, note };
+    core.keeper.send(Request::Spawn(Box::new(spawn))).map_err(|_| "the keeper is gone".to_owned())
+}
+
+/// A command's words; one that holds a secret is refused, for everybody can see it in `ps`.
+pub(super) fn argv(command: &[Text]) -> Result<Vec<String>, String> {
+    let word = |text: &Text| match text.as_plain() {
+        Some(plain) => Ok(plain.to_owned()),
+        None => Err(format!("its command holds `{text}`, which everybody could see; give it by variable or file")),
+    };
+    command.iter().map(word).collect()
+}
+
+/// Opens a service's log and FIFOs, if they are not open.
+pub(super) fn start_pump(core: &Core, entry: &mut Entry) -> io::Result<()> {
+    if let Some(pump) = &entry.pump {
+        // What an earlier process said is its own.
+        pump.drain();
+        return Ok(());
+    }
+    let pump = Pump::start(&core.run, &core.layout.log(), entry.spec.name.as_str(), entry.spec.log.clone())?;
+    pump.drain();
+    entry.pump = Some(pump);
+    Ok(())
+}
+
+/// Listens for `READY=1`, where that is how the service says so.
+pub(super) fn listen_for_notes(core: &Core, entry: &mut Entry) -> io::Result<Option<String>> {
+    if !entry.spec.ready.as_ref().is_some_and(|probe| probe.kind == ProbeKind::Notify) {
+        return Ok(None);
+    }
+    let path = core.run.join(format!("{}.notify", entry.spec.name));
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    entry.notify = Some(Rc::new(UnixDatagram::bind(&path)?));
+    Ok(Some(path.display().to_string()))
+}
+
+struct NoSecrets;
+
+impl Secrets for NoSecrets {
+    fn word(&self, _secret: &crate::text::SecretRef) -> Option<String> {
+        None
+    }
+}
+
+fn needs_secrets(spec: &ServiceSpec) -> bool {
+    !spec.secret_files.is_empty() || spec.vars.values().any(Text::is_secret)
+}
+
+fn make_folders(root: &Path, spec: &ServiceSpec) -> io::Result<()> {
+    let own = Some(&spec.folder).filter(|folder| folder.starts_with(root));
+    for folder in spec.folders.iter().chain(own) {
+        private_folder(folder)?;
+    }
+    Ok(())
+}
+
+fn private_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() { Ok(()) } else { DirBuilder::new().recursive(true).mode(0o700).create(path) }
+}
+
+/// Renders a sealed file with the words of its secrets, for its owner's eyes only.
+fn render(file: &SecretFile, secrets: &dyn Secrets) -> Result<(), String> {
+    let sealed = fs::read_to_string(&file.sealed).map_err(|error| format!("{}: {error}", file.sealed.display()))?;
+    let text = Text::from_marked(&sealed).map_err(|error| error.to_string())?;
+    let text = text.reveal(secrets).map_err(|error| error.to_string())?;
+    write_private(&file.rendered, text.as_bytes()).map_err(|error| error.to_string())
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        private_folder(folder)?;
+    }
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".new");
+    let _ = fs::remove_file(&aside);
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?.write_all(bytes)?;
+    fs_err::rename(aside, path)
+}
+
+/// Removes what [`spawn`] rendered.
+pub(super) fn remove_secret_files(spec: &ServiceSpec) {
+    for file in &spec.secret_files {
+        let _ = fs::remove_file(&file.rendered);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::{argv, remove_secret_files, render};
+    use crate::service::testing::spec;
+    use crate::service::{SecretFile, ServiceSpec};
+    use crate::text::{SecretRef, Secrets, Text};
+
+    struct One;
+
+    impl Secrets for One {
+        fn word(&self, secret: &SecretRef) -> Option<String> {
+            (secret.version == "k1").then(|| "canary".to_owned())
+        }
+    }
+
+    fn secret(version: &str) -> Text {
+        let name = |text: &str| text.parse().expect("name");
+        Text::secret(SecretRef {
+            part: name("db"),
+            option: "password".parse().expect("name"),
+            version: version.to_owned(),
+        })
+    }
+
+    #[test]
+    fn a_secret_file_is_private_and_goes_again() {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = SecretFile { sealed: folder.path().join("sealed"), rendered: folder.path().join("run/db/db.conf") };
+        std::fs::write(&file.sealed, format!("password = {}\n", secret("k1").to_marked())).expect("write");
+        render(&file, &One).expect("render");
+        assert_eq!(std::fs::read_to_string(&file.rendered).expect("read"), "password = canary\n");
+        let mode = std::fs::metadata(&file.rendered).expect("facts").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        std::fs::write(&file.sealed, secret("k0").to_marked()).expect("write");
+        assert!(render(&file, &One).expect_err("rotated away").contains("secret:db.password@k0"));
+        remove_secret_files(&ServiceSpec { secret_files: vec![file.clone()], ..spec("db") });
+        assert!(!file.rendered.exists());
+    }
+
+    #[test]
+    fn a_secret_in_a_command_is_refused_by_name() {
+        let refused = argv(&[Text::literal("/bin/db"), secret("k1")]).expect_err("refused");
+        assert!(refused.contains("secret:db.password@k1"), "{refused}");
+    }
+}

@@ -1,0 +1,199 @@
+//! The supervisor's process: its line to the keeper, its control socket, and the loop between them and the core.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::oneshot;
+use tokio::task::LocalSet;
+
+use super::control::{Action, Ask, Door, router};
+use super::core::Core;
+use super::message::SwitchEvent;
+use super::{LoadSecrets, SupervisorError, history, ops, recover, switch};
+use crate::host::Host;
+use crate::keeper::message::{ChildRecord, Reply, Request, decode, encode};
+use crate::layout::Layout;
+
+/// A supervisor whose keeper dies sooner than this starts no other: something is wrong that would only repeat.
+const TOO_SOON: Duration = Duration::from_secs(1);
+
+/// How long answers may take that are under way when everything ends.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// Runs the supervisor of the prefix at `root` until it is shut down or its keeper dies.
+///
+/// # Errors
+/// If it cannot begin.
+pub fn run(root: &Path, secrets: LoadSecrets) -> Result<(), SupervisorError> {
+    let layout = Layout::new(root);
+    let run = layout.run();
+    let run = run.canonicalize().map_err(|source| SupervisorError::File { path: run, source })?;
+    let lock = take_lock(run.join("supervisor.lock"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(SupervisorError::Begin)?;
+    let done = LocalSet::new().block_on(&runtime, supervise(layout, run, secrets));
+    drop(lock);
+    done
+}
+
+/// Waits until a former supervisor is gone: two must never move one service.
+fn take_lock(path: PathBuf) -> Result<File, SupervisorError> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let locked = file.and_then(|file| {
+        flock(&file, FlockOperation::LockExclusive)?;
+        Ok(file)
+    });
+    locked.map_err(|source| SupervisorError::File { path, source })
+}
+
+async fn supervise(layout: Layout, run: PathBuf, secrets: LoadSecrets) -> Result<(), SupervisorError> {
+    let began = Instant::now();
+    let (reader, writer) = keeper_line().map_err(|_| SupervisorError::NoKeeper)?.into_split();
+    let (keeper, requests) = unbounded_channel();
+    tokio::task::spawn_local(send(writer, requests));
+    let mut line = Line { reader, buffer: Vec::new() };
+    let _ = keeper.send(Request::List);
+    let children = line.children().await.map_err(SupervisorError::Begin)?;
+    let core = Rc::new(Core::new(layout, run, secrets, keeper));
+    let found = recover::take_over(&core, children);
+    let (asks, mut questions) = unbounded_channel();
+    let path = core.run.join("control.sock");
+    let door = Door::open(&path).map_err(|source| SupervisorError::File { path: path.clone(), source })?;
+    let (end, ended) = oneshot::channel::<()>();
+    let server = axum::serve(door, router(asks)).with_graceful_shutdown(async { drop(ended.await) });
+    let server = tokio::task::spawn_local(async move { drop(server.await) });
+    let _ = core.keeper.send(Request::Up);
+    history::append(&core.layout, None, "supervisor", "started");
+    let settling = Rc::clone(&core);
+    tokio::task::spawn_local(async move { recover::settle(&settling, found).await });
+    loop {
+        tokio::select! {
+            () = core.over.notified() => break,
+            Some(question) = questions.recv() => answer(&core, question),
+            reply = line.next() => match reply {
+                Ok(Reply::Terminate) => drop(tokio::task::spawn_local(terminate(Rc::clone(&core)))),
+                Ok(reply) => core.heard(reply),
+                Err(_) => {
+                    orphaned(&core, began);
+                    return Ok(());
+                }
+            },
+        }
+    }
+    let _ = std::fs::remove_file(path);
+    let _ = end.send(());
+    let _ = tokio::time::timeout(LAST_WORDS, server).await;
+    Ok(())
+}
+
+/// The line to the keeper is standard input.
+fn keeper_line() -> io::Result<UnixStream> {
+    let line = StdUnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    line.peer_addr()?;
+    line.set_nonblocking(true)?;
+    UnixStream::from_std(line)
+}
+
+async fn send(mut writer: OwnedWriteHalf, mut requests: UnboundedReceiver<Request>) {
+    while let Some(request) = requests.recv().await {
+        if writer.write_all(&encode(&request)).await.is_err() {
+            return;
+        }
+    }
+}
+
+struct Line {
+    reader: OwnedReadHalf,
+    buffer: Vec<u8>,
+}
+
+impl Line {
+    /// The next reply. Nothing is lost if this is dropped half-way.
+    async fn next(&mut self) -> io::Result<Reply> {
+        loop {
+            if let Some(reply) = decode(&mut self.buffer)? {
+                return Ok(reply);
+            }
+            if self.reader.read_buf(&mut self.buffer).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+
+    async fn children(&mut self) -> io::Result<Vec<ChildRecord>> {
+        loop {
+            // Ends that come before the list are in the list.
+            if let Reply::Children(children) = self.next().await? {
+                return Ok(children);
+            }
+        }
+    }
+}
+
+async fn terminate(core: Rc<Core>) {
+    history::append(&core.layout, None, "supervisor", "the keeper was told to end");
+    let _ = ops::shutdown(&core).await;
+}
+
+/// The keeper is gone: services go on, and another keeper takes them over and starts another supervisor.
+fn orphaned(core: &Core, began: Instant) {
+    if core.inner.borrow().is_ending {
+        return;
+    }
+    history::append(&core.layout, None, "supervisor", "the keeper died; services go on");
+    if began.elapsed() < TOO_SOON {
+        return;
+    }
+    let start = || -> io::Result<()> {
+        let program = Host::current().map_err(io::Error::other)?.program;
+        let mut keeper = Command::new(program);
+        keeper.arg("internal-keeper").arg("--root").arg(core.layout.root()).stdin(Stdio::null()).spawn().map(drop)
+    };
+    if let Err(error) = start() {
+        eprintln!("supervisor: another keeper cannot be started: {error}");
+    }
+}
+
+fn answer(core: &Rc<Core>, question: Ask) {
+    let core = Rc::clone(core);
+    match question {
+        Ask::Do(action, events) => {
+            core.inner.borrow_mut().listeners.push(events.clone());
+            tokio::task::spawn_local(async move {
+                let last = act(&core, action).await;
+                let _ = events.send(last);
+                core.inner.borrow_mut().listeners.retain(|listener| !listener.same_channel(&events));
+            });
+        }
+        Ask::Events(count, sender) => drop(sender.send(history::last(&core.layout, count))),
+        Ask::Settled(sender) => {
+            tokio::task::spawn_local(async move {
+                core.until(|inner| inner.journal.is_none().then_some(())).await;
+                let _ = sender.send(core.status());
+            });
+        }
+        Ask::Status(sender) => drop(sender.send(core.status())),
+    }
+}
+
+async fn act(core: &Rc<Core>, action: Action) -> SwitchEvent {
+    match action {
+        Action::Reload(names) => ops::reload(core, &names).into(),
+        Action::Restart(names) => ops::restart(core, &names).await.into(),
+        Action::Shutdown => ops::shutdown(core).await.into(),
+        Action::Start(names) => ops::start(core, &names).await.into(),
+        Action::Stop(names) => ops::stop(core, &names).await.into(),
+        Action::Switch(request) => switch::switch(core, request.to, &request.verb).await,
+    }
+}
