@@ -1,8 +1,34 @@
 //! Recipes: folders of data that say how a part is made, and the meaning that they give to a definition.
 //!
 //! [`schema`] is the form of `recipe.toml`, [`catalogue`] finds recipes (shipped, project), [`stack`] is a definition with all
-//! options typed and all references resolved.
+//! options typed and all references resolved, which [`resolve()`] makes.
 
+pub mod catalogue;
+mod check;
+mod evaluate;
+pub mod explain;
+mod make;
+mod need;
+mod parse;
+mod path;
+mod read;
+mod reference;
+mod require;
+pub mod resolve;
+pub mod schema;
+mod select;
+mod service;
 pub mod stack;
+mod table;
+mod target;
+#[cfg(test)]
+mod tests;
+mod typed;
+mod value;
 
+pub use catalogue::Catalogue;
+pub use explain::{Explained, explain};
+pub use parse::parse;
+pub use resolve::{Allot, Surroundings, resolve};
+pub use service::{marked_path, text_of_path};
 pub use stack::{Edge, EdgeKind, FilePart, OptionValue, ResolvedOption, ResolvedPart, SourceTree, Stack};

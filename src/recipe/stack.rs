@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use crate::diagnostic::Origin;
 use crate::name::{OptionName, PartName};
-use crate::profile::{Project, Value};
+use crate::profile::{Project, Requirement, Value};
 use crate::service::{Promise, ServiceSpec};
-use crate::text::Text;
+use crate::text::{SecretRef, Text};
 
 /// All active parts, resolved.
 #[derive(Debug, Clone)]
@@ -20,6 +20,11 @@ pub struct Stack {
     pub parts: BTreeMap<PartName, ResolvedPart>,
     /// Process variables that values referred to (`${vars.NAME}`): inputs of a later run's stamp.
     pub vars_used: BTreeMap<String, Option<String>>,
+    /// Process variables whose words are secrets of options: never in `vars_used`, so that no stamp holds them. A later run
+    /// compares each with the word of its secret.
+    pub secret_vars: BTreeMap<String, SecretRef>,
+    /// Requirements on what only a plan knows (`pure = true`).
+    pub facts_required: Vec<Requirement>,
 }
 
 /// A typed value of an option, its references resolved.

@@ -1,0 +1,375 @@
+//! From the text of a `recipe.toml` to a [`Recipe`]; all mistakes of the file in one run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::condition::NeedCondition;
+use crate::diagnostic::{Diagnostic, Diagnostics, Origin, Source};
+use crate::name::{OptionName, PartName};
+use crate::profile::Value;
+use crate::recipe::check;
+use crate::recipe::read::{Fields, parse_toml};
+use crate::recipe::schema::{
+    Action, BUILT_IN, BringForm, Content, DataForm, FileForm, OptionSpec, OptionType, PART_KEYS, PromiseForm, Recipe,
+    ServiceForm, SourceForm, When, Written,
+};
+
+/// The keys of a probe, which is a table of exactly one kind and its times.
+pub(super) const PROBE_KINDS: [&str; 6] = ["exec", "http", "log", "notify", "tcp", "unix"];
+
+/// Reads a recipe.
+///
+/// # Errors
+/// Everything that is wrong in the file.
+pub fn parse(name: &str, source: &Arc<Source>) -> Result<Recipe, Diagnostics> {
+    let mut wrong = Diagnostics::default();
+    let table = parse_toml(source, &mut wrong);
+    if wrong.has_errors() {
+        return Err(wrong);
+    }
+    let recipe = recipe(name, source, table, &mut wrong);
+    check::recipe(&recipe, &mut wrong);
+    if wrong.has_errors() { Err(wrong) } else { Ok(recipe) }
+}
+
+fn recipe(name: &str, source: &Arc<Source>, table: BTreeMap<String, Written>, wrong: &mut Diagnostics) -> Recipe {
+    let top = Origin::new(source, 0..0);
+    let mut fields = Fields::new("a recipe", table, top, wrong);
+    let summary = fields.text("summary").map(|(text, _)| text).unwrap_or_default();
+    let action = action(&mut fields);
+    let options = fields.table("options");
+    let sources = fields.list("source");
+    let files = fields.list("file");
+    let services = fields.list("service");
+    let steps = fields.list("step");
+    let data = fields.take("data");
+    let exports = fields.table("exports");
+    let promises = fields.list("promise");
+    let brings = fields.list("brings");
+    fields.done();
+
+    let options = options.into_iter().filter_map(|(name, one)| option(&name, one, wrong)).collect();
+    let sources: Vec<_> = sources.into_iter().filter_map(|one| source_form(one, wrong)).collect();
+    let files: Vec<_> = files.into_iter().filter_map(|one| file_form(one, wrong)).collect();
+    let mut forms: Vec<_> = services.into_iter().filter_map(|one| service_form(one, false, wrong)).collect();
+    forms.extend(steps.into_iter().filter_map(|one| service_form(one, true, wrong)));
+    let default = if files.is_empty() && sources.is_empty() { Action::None } else { Action::Files };
+    Recipe {
+        name: name.to_owned(),
+        source: Arc::clone(source),
+        summary,
+        action: action.unwrap_or(default),
+        options,
+        sources,
+        files,
+        services: forms,
+        data: data.and_then(|one| data_form(one, wrong)).unwrap_or_default(),
+        exports: exports.into_iter().collect(),
+        promises: promises.into_iter().filter_map(|one| promise_form(one, wrong)).collect(),
+        brings: brings.into_iter().filter_map(|one| bring_form(one, wrong)).collect(),
+    }
+}
+
+fn action(fields: &mut Fields<'_>) -> Option<Action> {
+    let (word, origin) = fields.text("action")?;
+    let found = Action::WORDS.iter().find(|(known, _)| *known == word).map(|(_, action)| *action);
+    if found.is_none() {
+        let known = Action::WORDS.map(|(word, _)| word);
+        let said = Diagnostic::error(format!("`{word}` is no action: there are {}", known.join(", ")));
+        fields.push(said.at(&origin, "").nearest(&word, known));
+    }
+    found
+}
+
+fn option(name: &str, written: Written, wrong: &mut Diagnostics) -> Option<OptionSpec> {
+    let origin = written.1.clone();
+    let name: OptionName = match name.parse() {
+        Ok(name) => name,
+        Err(error) => {
+            wrong.push(Diagnostic::error(error.to_string()).at(&origin, ""));
+            return None;
+        }
+    };
+    let is_taken = BUILT_IN.contains(&name.as_str()) || PART_KEYS.contains(&name.as_str()) || name.as_str() == "item";
+    if is_taken {
+        let said = format!("no option can be called `{name}`: the word already has a meaning in a part");
+        wrong.push(Diagnostic::error(said).at(&origin, ""));
+        return None;
+    }
+    let mut fields = Fields::of(format!("[options.{name}]"), written, wrong)?;
+    let kind = option_type(&mut fields);
+    let spec = OptionSpec {
+        name,
+        kind: kind.unwrap_or(OptionType::Any),
+        default: fields.take("default"),
+        required: fields.truth("required"),
+        doc: fields.text("doc").map(|(text, _)| text).unwrap_or_default(),
+        placeholder: fields.take("placeholder"),
+        example: fields.take("example").map(|(value, _)| value),
+        origin,
+    };
+    fields.done();
+    Some(spec)
+}
+
+fn option_type(fields: &mut Fields<'_>) -> Option<OptionType> {
+    let values = fields.take("values");
+    let of = fields.text("of");
+    let Some((word, origin)) = fields.text("type") else {
+        fields.missing("type");
+        return None;
+    };
+    let kind = match word.as_str() {
+        "enum" => return enum_type(fields, values),
+        "list" => match of {
+            None => OptionType::List(Box::new(OptionType::String)),
+            Some((of, origin)) if of == "secret" || of == "list" => {
+                let said = format!("a list cannot be of type `{of}`");
+                fields.push(Diagnostic::error(said).at(&origin, ""));
+                return None;
+            }
+            Some((of, origin)) => OptionType::List(Box::new(simple_type(fields, &of, &origin)?)),
+        },
+        word => simple_type(fields, word, &origin)?,
+    };
+    if let Some((_, origin)) = values {
+        fields.push(Diagnostic::error("only an enum has `values`").at(&origin, ""));
+    }
+    Some(kind)
+}
+
+fn enum_type(fields: &mut Fields<'_>, values: Option<Written>) -> Option<OptionType> {
+    let Some(values) = values else {
+        fields.missing("values");
+        return None;
+    };
+    let words = strings(&values.0);
+    if words.as_ref().is_none_or(Vec::is_empty) {
+        fields.wrong("values", "a list of texts", &values);
+    }
+    words.filter(|words| !words.is_empty()).map(OptionType::Enum)
+}
+
+fn simple_type(fields: &mut Fields<'_>, word: &str, origin: &Origin) -> Option<OptionType> {
+    const WORDS: [&str; 12] =
+        ["any", "bool", "duration", "enum", "float", "int", "list", "path", "port", "secret", "size", "string"];
+    let kind = match word {
+        "any" => OptionType::Any,
+        "bool" => OptionType::Bool,
+        "duration" => OptionType::Duration,
+        "float" => OptionType::Float,
+        "int" => OptionType::Int,
+        "path" => OptionType::Path,
+        "port" => OptionType::Port,
+        "secret" => OptionType::Secret,
+        "size" => OptionType::Size,
+        "string" => OptionType::String,
+        "table" => OptionType::Table,
+        other => {
+            let said = Diagnostic::error(format!("`{other}` is no type of an option here")).at(origin, "");
+            fields.push(said.nearest(other, WORDS.into_iter().chain(["table"])));
+            return None;
+        }
+    };
+    Some(kind)
+}
+
+/// The texts of a list of texts.
+fn strings(value: &Value) -> Option<Vec<String>> {
+    let Value::List(list) = value else { return None };
+    list.iter()
+        .map(|(one, _)| match one {
+            Value::String(text) => Some(text.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn when(fields: &mut Fields<'_>) -> When {
+    let mut conditions = Vec::new();
+    for (name, (value, origin)) in fields.table("when") {
+        let values = match value {
+            Value::List(list) => list.into_iter().map(|(one, _)| one).collect(),
+            other => vec![other],
+        };
+        match name.parse() {
+            Ok(name) => conditions.push((name, values)),
+            Err(error) => {
+                let said: crate::name::NameError = error;
+                fields.push(Diagnostic::error(said.to_string()).at(&origin, ""));
+            }
+        }
+    }
+    When(conditions)
+}
+
+/// Takes what must be there.
+fn required(fields: &mut Fields<'_>, key: &'static str) -> Option<Written> {
+    let taken = fields.take(key);
+    if taken.is_none() {
+        fields.missing(key);
+    }
+    taken
+}
+
+fn source_form(written: Written, wrong: &mut Diagnostics) -> Option<SourceForm> {
+    let origin = written.1.clone();
+    let mut fields = Fields::of("[[source]]", written, wrong)?;
+    let from = required(&mut fields, "from");
+    let to = fields.take("to").unwrap_or((Value::String(String::new()), origin));
+    let when = when(&mut fields);
+    fields.done();
+    Some(SourceForm { from: from?, to, when })
+}
+
+fn file_form(written: Written, wrong: &mut Diagnostics) -> Option<FileForm> {
+    let origin = written.1.clone();
+    let mut fields = Fields::of("[[file]]", written, wrong)?;
+    let given: Vec<Content> = [
+        fields.take("template").map(Content::Template),
+        fields.take("content").map(Content::Inline),
+        fields.take("copy").map(Content::Copy),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let path = required(&mut fields, "path");
+    let executable = fields.take("executable").unwrap_or((Value::Bool(false), origin.clone()));
+    let reloadable = fields.truth("reloadable");
+    let each = fields.take("each");
+    let when = when(&mut fields);
+    fields.done();
+    let count = given.len();
+    let content = given.into_iter().next();
+    if count != 1 {
+        let said = "[[file]] must have exactly one of `template`, `content` and `copy`";
+        wrong.push(Diagnostic::error(said).at(&origin, ""));
+    }
+    Some(FileForm { content: content?, path: path?, executable, reloadable, each, when })
+}
+
+fn service_form(written: Written, is_step: bool, wrong: &mut Diagnostics) -> Option<ServiceForm> {
+    let origin = written.1.clone();
+    let what = if is_step { "[[step]]" } else { "[[service]]" };
+    let mut fields = Fields::of(what, written, wrong)?;
+    let name = fields.text("name");
+    if let Some((name, origin)) = &name
+        && name.parse::<PartName>().is_err()
+    {
+        let said = format!("`{name}` is no name of a service: it takes lowercase letters, digits and `-`");
+        fields.push(Diagnostic::error(said).at(origin, ""));
+    }
+    if is_step && name.is_none() {
+        fields.missing("name");
+    }
+    let command = required(&mut fields, "command");
+    let mut form = ServiceForm {
+        name: name.map(|(name, _)| name),
+        step: None,
+        command: command.unwrap_or((Value::List(Vec::new()), origin.clone())),
+        folder: fields.take("folder"),
+        vars: fields.table("vars"),
+        vars_from: fields.take("vars_from"),
+        folders: fields.take("folders"),
+        needs: needs(&mut fields),
+        ready: None,
+        live: None,
+        stop: fields.take("stop"),
+        reload: None,
+        restart: None,
+        watch: None,
+        urls: None,
+        listens: None,
+        log: fields.take("log"),
+        when: when(&mut fields),
+        origin: origin.clone(),
+    };
+    if is_step {
+        form.step = Some(fields.take("key").unwrap_or((Value::String("1".into()), origin)));
+    } else {
+        form.ready = fields.take("ready");
+        form.live = fields.take("live");
+        form.reload = fields.take("reload");
+        form.restart = fields.take("restart");
+        form.watch = fields.take("watch");
+        form.urls = fields.take("urls");
+        form.listens = fields.take("listens");
+    }
+    fields.done();
+    Some(form)
+}
+
+/// Reads `["logdb:succeeded", "worker"]`.
+fn needs(fields: &mut Fields<'_>) -> Vec<(String, NeedCondition, Origin)> {
+    let mut made = Vec::new();
+    for written in fields.list("needs") {
+        let Value::String(text) = &written.0 else {
+            fields.wrong("needs", "a list of texts", &written);
+            continue;
+        };
+        let (name, condition) = text.split_once(':').unwrap_or((text, "ready"));
+        let condition = match condition {
+            "ready" => NeedCondition::Ready,
+            "started" => NeedCondition::Started,
+            "succeeded" => NeedCondition::Succeeded,
+            other => {
+                let said = format!("`{other}` is no condition: there are ready, started and succeeded");
+                let said = Diagnostic::error(said).at(&written.1, "");
+                fields.push(said.nearest(other, ["ready", "started", "succeeded"]));
+                continue;
+            }
+        };
+        made.push((name.to_owned(), condition, written.1.clone()));
+    }
+    made
+}
+
+fn data_form(written: Written, wrong: &mut Diagnostics) -> Option<DataForm> {
+    let mut fields = Fields::of("[data]", written, wrong)?;
+    let form = DataForm { folders: fields.take("folders"), version: fields.take("version") };
+    fields.done();
+    Some(form)
+}
+
+fn promise_form(written: Written, wrong: &mut Diagnostics) -> Option<PromiseForm> {
+    let origin = written.1.clone();
+    let mut fields = Fields::of("[[promise]]", written, wrong)?;
+    let name = fields.text("name");
+    if name.is_none() {
+        fields.missing("name");
+    }
+    let when = when(&mut fields);
+    let mut probe = BTreeMap::new();
+    for key in PROBE_KINDS.into_iter().chain(["status", "contains", "interval", "timeout", "deadline"]) {
+        if let Some(value) = fields.take(key) {
+            probe.insert(key.to_owned(), value);
+        }
+    }
+    fields.done();
+    Some(PromiseForm { name: name?.0, probe: (Value::Table(probe), origin), when })
+}
+
+fn bring_form(written: Written, wrong: &mut Diagnostics) -> Option<BringForm> {
+    let mut fields = Fields::of("[[brings]]", written, wrong)?;
+    let recipe = fields.text("recipe");
+    if recipe.is_none() {
+        fields.missing("recipe");
+    }
+    let when = when(&mut fields);
+    let mut options = BTreeMap::new();
+    for (name, value) in fields.table("options") {
+        match name.parse::<OptionName>() {
+            Ok(option) => {
+                options.insert(option, value);
+            }
+            Err(error) => fields.push(Diagnostic::error(error.to_string()).at(&value.1, "")),
+        }
+    }
+    fields.done();
+    let recipe = recipe?;
+    if recipe.0.parse::<PartName>().is_err() {
+        let said = format!("`{}` is no recipe that can be brought: the part is called as its recipe", recipe.0);
+        wrong.push(Diagnostic::error(said).at(&recipe.1, ""));
+    }
+    Some(BringForm { recipe, when, options })
+}

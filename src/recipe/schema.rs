@@ -1,0 +1,331 @@
+//! The form of `recipe.toml`: what a recipe declares, checked for spelling and types, its references still text.
+//!
+//! [`Recipe::parse`](crate::recipe::parse) makes one from the text of a file. Whatever may hold a reference stays [`Written`], so that a
+//! recipe's author can refer to an option wherever a value stands (`ready = "${.ready}"`).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::condition::NeedCondition;
+use crate::diagnostic::{Origin, Source};
+use crate::name::OptionName;
+use crate::profile::Value;
+
+/// A value as written, with its place.
+pub type Written = (Value, Origin);
+
+/// Names that every part has without declaring them (`${.data}`), so that no option may be called by them.
+pub const BUILT_IN: [&str; 6] = ["data", "log", "name", "object", "prefix", "run"];
+
+/// Keys of `[parts.X]` that are no options, so that no option may be called by them.
+pub const PART_KEYS: [&str; 6] = ["abstract", "like", "needs", "recipe", "replace", "when"];
+
+/// The short name, in `needs` of a recipe, of the service that is called as its part.
+pub const MAIN: &str = "main";
+
+/// One recipe.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recipe {
+    /// The name of its folder.
+    pub name: String,
+    /// The text of its `recipe.toml`.
+    pub source: Arc<Source>,
+    /// One line for people.
+    pub summary: String,
+    /// What makes a part's object.
+    pub action: Action,
+    /// Its options, sorted by name.
+    pub options: Vec<OptionSpec>,
+    /// Folders copied into the object.
+    pub sources: Vec<SourceForm>,
+    /// Files of the object.
+    pub files: Vec<FileForm>,
+    /// Services and data steps: services in the order of the file, then steps.
+    pub services: Vec<ServiceForm>,
+    /// What its data is.
+    pub data: DataForm,
+    /// What other parts may refer to besides options, sorted by name.
+    pub exports: Vec<(String, Written)>,
+    /// What is checked once all services are ready.
+    pub promises: Vec<PromiseForm>,
+    /// Parts that it adds where the project has none of that recipe.
+    pub brings: Vec<BringForm>,
+}
+
+impl Recipe {
+    /// An option by name.
+    #[must_use]
+    pub fn option(&self, name: &str) -> Option<&OptionSpec> {
+        self.option_index(name).and_then(|index| self.options.get(index))
+    }
+
+    /// An option's position in `options`.
+    #[must_use]
+    pub fn option_index(&self, name: &str) -> Option<usize> {
+        self.options.binary_search_by(|option| option.name.as_str().cmp(name)).ok()
+    }
+
+    /// An export's position in `exports`.
+    #[must_use]
+    pub fn export_index(&self, name: &str) -> Option<usize> {
+        self.exports.binary_search_by(|(export, _)| export.as_str().cmp(name)).ok()
+    }
+}
+
+/// What makes a part's object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Its files and source folders alone.
+    Files,
+    /// Nothing: the part has no object.
+    None,
+    /// A Python environment, and files.
+    Python,
+    /// A command that writes into it, and files.
+    Step,
+}
+
+impl Action {
+    /// All of them, by the words of `recipe.toml`.
+    pub const WORDS: [(&'static str, Self); 4] =
+        [("files", Self::Files), ("none", Self::None), ("python", Self::Python), ("step", Self::Step)];
+
+    /// The word of `recipe.toml`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Files => "files",
+            Self::None => "none",
+            Self::Python => "python",
+            Self::Step => "step",
+        }
+    }
+}
+
+/// The type of an option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OptionType {
+    /// Whatever was written: exports, and the entries of tables.
+    Any,
+    /// `true` or `false`.
+    Bool,
+    /// `"5s"`, `"2m"`, or a number of seconds.
+    Duration,
+    /// One of some words.
+    Enum(Vec<String>),
+    /// A number.
+    Float,
+    /// A whole number.
+    Int,
+    /// A list of one type.
+    List(Box<OptionType>),
+    /// A path, made absolute from the folder of the file that wrote it.
+    Path,
+    /// A port from 1 to 65535, or `"auto"`.
+    Port,
+    /// A word that is never shown.
+    Secret,
+    /// A number of bytes, or `"10MiB"`.
+    Size,
+    /// Text.
+    String,
+    /// A table.
+    Table,
+}
+
+impl OptionType {
+    /// The type's word in `recipe.toml`.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Bool => "bool",
+            Self::Duration => "duration",
+            Self::Enum(_) => "enum",
+            Self::Float => "float",
+            Self::Int => "int",
+            Self::List(_) => "list",
+            Self::Path => "path",
+            Self::Port => "port",
+            Self::Secret => "secret",
+            Self::Size => "size",
+            Self::String => "string",
+            Self::Table => "table",
+        }
+    }
+
+    /// What a value must look like, for people.
+    #[must_use]
+    pub fn expected(&self) -> String {
+        match self {
+            Self::Any => "a value".into(),
+            Self::Bool => "`true` or `false`".into(),
+            Self::Duration => "a duration such as `\"5s\"`, `\"2m\"` or a number of seconds".into(),
+            Self::Enum(words) => {
+                let words: Vec<String> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
+                format!("one of {}", words.join(", "))
+            }
+            Self::Float => "a number".into(),
+            Self::Int => "a whole number".into(),
+            Self::List(of) if **of == Self::Any => "a list".into(),
+            Self::List(of) => format!("a list of {} values", of.word()),
+            Self::Path => "a path".into(),
+            Self::Port => "a port from 1 to 65535, or `\"auto\"`".into(),
+            Self::Secret => "a secret: `\"generate\"` or a reference".into(),
+            Self::Size => "a size such as `\"10MiB\"` or a number of bytes".into(),
+            Self::String => "a text".into(),
+            Self::Table => "a table".into(),
+        }
+    }
+}
+
+/// `string`, or `list of string`.
+impl fmt::Display for OptionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::List(of) => write!(f, "list of {of}"),
+            Self::Enum(words) => write!(f, "enum ({})", words.join(", ")),
+            other => f.write_str(other.word()),
+        }
+    }
+}
+
+/// One declared option.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OptionSpec {
+    /// Its name.
+    pub name: OptionName,
+    /// Its type.
+    pub kind: OptionType,
+    /// Its value where no layer gives one.
+    pub default: Option<Written>,
+    /// Whether some layer must give it.
+    pub required: bool,
+    /// What it means.
+    pub doc: String,
+    /// A value that is there to be changed; a profile may refuse it.
+    pub placeholder: Option<Written>,
+    /// A good value, for documentation.
+    pub example: Option<Value>,
+    /// Where it is declared.
+    pub origin: Origin,
+}
+
+/// `when = { debug = true }` in a recipe: each option must equal, or contain, one of the values. Of an option that is no
+/// truth value, `true` asks whether it is given and not empty, `false` whether not.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct When(pub Vec<(OptionName, Vec<Value>)>);
+
+/// `[[source]]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceForm {
+    /// The folder.
+    pub from: Written,
+    /// Relative to the object.
+    pub to: Written,
+    /// On own options.
+    pub when: When,
+}
+
+/// What is in a file of an object.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// `content = "…"`: a template written in place.
+    Inline(Written),
+    /// `template = "pywps.cfg"`: a template beside `recipe.toml`, or an absolute path that references give.
+    Template(Written),
+    /// `copy = "serve.py"`, `copy = "wsgi:serve.py"`: a file taken as it is.
+    Copy(Written),
+}
+
+/// `[[file]]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FileForm {
+    /// What is in it.
+    pub content: Content,
+    /// Relative to the object.
+    pub path: Written,
+    /// Whether it may be run.
+    pub executable: Written,
+    /// Reloaded rather than restarted.
+    pub reloadable: bool,
+    /// A list of tables, for each of which the file is made, with `${item.…}` its entries.
+    pub each: Option<Written>,
+    /// On own options.
+    pub when: When,
+}
+
+/// `[[service]]` or `[[step]]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceForm {
+    /// Its short name; the first service may have none and is called as its part.
+    pub name: Option<String>,
+    /// The done-key of a data step; `None` for a service that goes on.
+    pub step: Option<Written>,
+    /// Program and arguments.
+    pub command: Written,
+    /// The working folder; the part's data folder if absent.
+    pub folder: Option<Written>,
+    /// Process variables.
+    pub vars: BTreeMap<String, Written>,
+    /// A table of more of them, which win.
+    pub vars_from: Option<Written>,
+    /// Folders that are made before it starts.
+    pub folders: Option<Written>,
+    /// Own services that must be up before it, by short name.
+    pub needs: Vec<(String, NeedCondition, Origin)>,
+    /// When it is ready.
+    pub ready: Option<Written>,
+    /// How it is known to be still well.
+    pub live: Option<Written>,
+    /// How it is stopped.
+    pub stop: Option<Written>,
+    /// The signal that makes it reload.
+    pub reload: Option<Written>,
+    /// When it is started again.
+    pub restart: Option<Written>,
+    /// What restarts it by changing.
+    pub watch: Option<Written>,
+    /// Where people reach it.
+    pub urls: Option<Written>,
+    /// TCP addresses that it binds.
+    pub listens: Option<Written>,
+    /// How its output is kept.
+    pub log: Option<Written>,
+    /// On own options.
+    pub when: When,
+    /// Where it is declared.
+    pub origin: Origin,
+}
+
+/// `[data]`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DataForm {
+    /// Folders that are its data.
+    pub folders: Option<Written>,
+    /// The version of its format.
+    pub version: Option<Written>,
+}
+
+/// `[[promise]]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PromiseForm {
+    /// What is promised.
+    pub name: String,
+    /// The probe's keys.
+    pub probe: Written,
+    /// On own options.
+    pub when: When,
+}
+
+/// `[[brings]]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BringForm {
+    /// The recipe of the part that is added, and its name.
+    pub recipe: (String, Origin),
+    /// On own options, as written.
+    pub when: When,
+    /// The added part's options; `${.x}` in them is the bringer's.
+    pub options: BTreeMap<OptionName, Written>,
+}

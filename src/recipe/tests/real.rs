@@ -1,0 +1,75 @@
+//! The shipped recipes and profiles, resolved as they are.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::fixture::Counter;
+use crate::diagnostic::Diagnostics;
+use crate::layout::Layout;
+use crate::platform::Platform;
+use crate::profile::{ProfileChoice, Request, load};
+use crate::recipe::{Catalogue, Stack, Surroundings, resolve};
+
+fn install(profile: &str, project: Option<PathBuf>) -> Result<(Stack, Diagnostics), Diagnostics> {
+    let catalogue = Catalogue::with_project(project.as_deref())?;
+    let vars = BTreeMap::new();
+    let (definition, _) = load(&Request {
+        profile: Some(ProfileChoice::Named(profile.into())),
+        project,
+        example_folder: "/home/u/jove/demo/example".into(),
+        config: "/nowhere".into(),
+        vars: &vars,
+        sets: &[],
+        platform: Platform::current(),
+        host_name: "box".into(),
+        shipped: &catalogue,
+    })?;
+    let layout = Layout::new("/home/u/jove/demo");
+    let surroundings = Surroundings {
+        layout: &layout,
+        run: layout.run(),
+        platform: Platform::current(),
+        host_name: "box",
+        vars: &vars,
+        home: Some("/home/u".into()),
+    };
+    resolve(&definition, &catalogue, &surroundings, &mut Counter::default())
+}
+
+#[test]
+fn every_shipped_recipe_is_in_order() {
+    let catalogue = Catalogue::shipped();
+    assert!(catalogue.names().count() >= 6);
+    for name in catalogue.names() {
+        let recipe = catalogue.find(name).expect("there");
+        let recipe = recipe.unwrap_or_else(|wrong| panic!("{name}: {wrong}"));
+        assert!(!recipe.summary.is_empty(), "{name}");
+        for option in &recipe.options {
+            assert!(!option.doc.is_empty(), "{name}.{}", option.name);
+        }
+    }
+}
+
+#[test]
+fn the_examples_resolve_under_every_shipped_profile() {
+    for profile in ["demo", "dev"] {
+        let (stack, warnings) = install(profile, None).unwrap_or_else(|wrong| panic!("{profile}: {wrong}"));
+        assert_eq!(warnings.0, [], "{profile}");
+        let wps = &stack.parts["wps"];
+        assert!(!wps.services.is_empty() && !wps.files.is_empty(), "{profile}");
+        assert!(wps.files.iter().any(|file| file.path.ends_with("pywps.cfg")));
+        let source = stack.parts["wps"].options["source"].origin.as_ref().map(ToString::to_string);
+        assert!(wps.sources.iter().all(|tree| tree.from.starts_with("/home/u/jove/demo/example")), "{source:?}");
+    }
+}
+
+#[test]
+fn a_wsgi_project_of_a_few_lines_resolves() {
+    let folder = tempfile::tempdir().expect("folder");
+    let text = "name = 'shop'\n[parts.env]\nrecipe = 'python'\npypi = ['flask']\n[parts.app]\nrecipe = 'wsgi'\nenv = '${env}'\napp = 'shop:app'\n";
+    fs_err::write(folder.path().join("jove.toml"), text).expect("project");
+    for profile in ["demo", "dev"] {
+        let (stack, _) = install(profile, Some(folder.path().to_owned())).unwrap_or_else(|wrong| panic!("{wrong}"));
+        assert!(!stack.parts["app"].services.is_empty());
+    }
+}
