@@ -1,1 +1,91 @@
-//! Obeys a plan: objects, then a generation.
+//! Obeys a plan: objects are built side by side along the graph, sealed together, and become a generation.
+//!
+//! One file an action ([`files`], [`python`], [`step`]); [`schedule`] hands them to threads; [`generation`] writes what came of it.
+
+pub mod files;
+pub mod generation;
+pub mod python;
+pub mod schedule;
+pub mod step;
+
+use std::path::PathBuf;
+
+use crate::archive::ArchiveError;
+use crate::host::Host;
+use crate::layout::Layout;
+use crate::name::PartName;
+use crate::net::{Cache, Client};
+use crate::process::ProcessError;
+use crate::progress::Reporter;
+use crate::pypi::EnvironmentError;
+use crate::recipe::Catalogue;
+use crate::store::{Store, StoreError};
+
+/// What building has at hand.
+pub struct Workshop<'a> {
+    /// The prefix.
+    pub layout: &'a Layout,
+    /// Its store.
+    pub store: &'a Store,
+    /// The surroundings.
+    pub host: &'a Host,
+    /// The download cache.
+    pub cache: &'a Cache,
+    /// The network.
+    pub client: &'a Client,
+    /// Where examples come from.
+    pub catalogue: &'a Catalogue,
+    /// Where whole logs of builds go: `log/install/<n>/`.
+    pub logs: PathBuf,
+    /// Who hears of it.
+    pub report: Reporter,
+    /// How many builds at once.
+    pub jobs: usize,
+}
+
+/// Why an object could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A folder to copy cannot be read, or a file cannot be written.
+    #[error("{path} cannot be copied or written: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// An archive is not usable.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// A Python environment could not be made.
+    #[error(transparent)]
+    Python(#[from] EnvironmentError),
+    /// The tools for Python work were not found.
+    #[error(transparent)]
+    Tools(#[from] python::ToolsError),
+    /// A command failed.
+    #[error(transparent)]
+    Run(#[from] ProcessError),
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A builder died.
+    #[error("the builder of it ended without an answer; this is a mistake in jove-install, please report it")]
+    Lost,
+}
+
+/// A part that could not be built.
+#[derive(Debug)]
+pub struct Failure {
+    /// The part.
+    pub part: PartName,
+    /// Why.
+    pub error: BuildError,
+    /// Parts that were not begun because they need this one.
+    pub blocked: Vec<PartName>,
+}
+
+pub(crate) fn io_at(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> BuildError {
+    let path = path.to_owned();
+    |source| BuildError::Io { path, source }
+}

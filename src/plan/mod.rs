@@ -1,1 +1,21 @@
-//! What is to be done and why.
+//! What is to be made and run, and why: pure over a [`Snapshot`].
+//!
+//! [`desire`] lowers a resolved stack to keys, store folders and final service specs; [`change`] compares that with the
+//! generation that is installed and gives each difference its reasons.
+
+pub mod action;
+pub mod change;
+pub mod desire;
+mod fact;
+pub mod key;
+mod secret;
+pub mod snapshot;
+pub mod source;
+#[cfg(test)]
+mod tests;
+pub mod value;
+
+pub use action::{Action, FilesAction, PythonAction, RenderedFile, StepAction, Tree};
+pub use change::{Change, Deed, Plan};
+pub use desire::{Desired, DesiredPart, desire};
+pub use snapshot::{ResolvedPython, Snapshot};

@@ -1,0 +1,72 @@
+//! The `python` action: an environment from files that are in the cache.
+
+use std::path::Path;
+
+use crate::apply::{BuildError, Workshop};
+use crate::plan::{DesiredPart, PythonAction};
+use crate::pypi::{Index, IndexError, Interpreter, Kit, ToolError, Uv, environment};
+
+/// What Python work needs, found once.
+pub struct Tools {
+    uv: Uv,
+    index: Index,
+}
+
+/// Why the tools were not found.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolsError {
+    /// The index is configured wrongly.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// There is no uv.
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+}
+
+impl Tools {
+    /// Finds uv and the index.
+    ///
+    /// # Errors
+    /// With everything that was tried.
+    pub fn find(workshop: &Workshop<'_>, interpreter: &Interpreter) -> Result<Self, ToolsError> {
+        let uv = Uv::ensure(workshop.host, workshop.client, workshop.cache, Some(interpreter), &workshop.report)?;
+        let index = Index::discover(workshop.host, Some(interpreter), Some(&uv))?;
+        Ok(Self { uv, index })
+    }
+
+    /// Them as the provider takes them.
+    #[must_use]
+    pub fn kit<'a>(&'a self, workshop: &'a Workshop<'_>, interpreter: &'a Interpreter, log: &'a Path) -> Kit<'a> {
+        Kit {
+            host: workshop.host,
+            client: workshop.client,
+            cache: workshop.cache,
+            uv: &self.uv,
+            index: &self.index,
+            interpreter,
+            report: &workshop.report,
+            log,
+        }
+    }
+}
+
+/// Makes the environment.
+///
+/// # Errors
+/// As the provider's own.
+pub fn make(
+    part: &DesiredPart,
+    action: &PythonAction,
+    object: &Path,
+    workshop: &Workshop<'_>,
+) -> Result<(), BuildError> {
+    let resolved = &action.resolved;
+    let tools = Tools::find(workshop, &resolved.interpreter)?;
+    let log = workshop.logs.join(format!("{}.log", part.name));
+    let kit = tools.kit(workshop, &resolved.interpreter, &log);
+    let packages = resolved.packages.iter();
+    let packages = packages.map(|(pin, file)| (pin.clone(), workshop.cache.path(&file.sha256, &file.file))).collect();
+    let recipe = environment::Recipe { packages, editable: resolved.editable.clone() };
+    environment::build(&kit, object, &recipe)?;
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! The difference between what is wished and what is installed, with reasons.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::digest::Digest;
+use crate::generation::{Manifest, PartRecord};
+use crate::name::PartName;
+use crate::plan::desire::{Desired, DesiredPart};
+use crate::service::{Kind, ServiceSpec, Services};
+
+/// What is done to a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Deed {
+    /// It was not there.
+    Create,
+    /// Its object is made again, and its services restart if their specs changed.
+    Rebuild,
+    /// Only its services restart.
+    Restart,
+    /// Only what the supervisor knows of it changes; nothing restarts.
+    Update,
+    /// It goes.
+    Remove,
+}
+
+/// One part's change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// The part.
+    pub part: PartName,
+    /// What is done.
+    pub action: Deed,
+    /// Why, a line each: the old and the new value.
+    pub reasons: Vec<String>,
+    /// The services that stop for it, if any ("interrupts").
+    pub interrupts: Vec<PartName>,
+}
+
+impl Change {
+    /// The reasons in one line.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        self.reasons.join("; ")
+    }
+}
+
+/// All that an install would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The changes, by part.
+    pub changes: Vec<Change>,
+}
+
+/// What is installed.
+#[derive(Debug, Clone)]
+pub struct Installed {
+    /// The committed generation's manifest.
+    pub manifest: Manifest,
+    /// Its services.
+    pub services: Services,
+}
+
+/// Compares what is wished with what is installed.
+#[must_use]
+pub fn diff(desired: &Desired, installed: Option<&Installed>) -> Plan {
+    let none = BTreeMap::new();
+    let old_parts = installed.map_or(&none, |installed| &installed.manifest.parts);
+    let old_services = services_by_part(installed);
+    let mut changes: Vec<Change> = desired
+        .parts
+        .values()
+        .filter_map(|part| match old_parts.get(&part.name) {
+            None => Some(created(part)),
+            Some(old) => changed(part, old, old_services.get(&part.name).map_or(&[], Vec::as_slice)),
+        })
+        .collect();
+    let gone = old_parts.keys().filter(|name| !desired.parts.contains_key(*name));
+    changes.extend(gone.map(|name| removed(name, old_services.get(name).map_or(&[], Vec::as_slice))));
+    changes.sort_by(|one, other| one.part.cmp(&other.part));
+    Plan { changes }
+}
+
+fn services_by_part(installed: Option<&Installed>) -> BTreeMap<PartName, Vec<ServiceSpec>> {
+    let mut by_part: BTreeMap<PartName, Vec<ServiceSpec>> = BTreeMap::new();
+    for spec in installed.iter().flat_map(|installed| &installed.services.services) {
+        by_part.entry(spec.part.clone()).or_default().push(spec.clone());
+    }
+    by_part
+}
+
+fn created(part: &DesiredPart) -> Change {
+    Change {
+        part: part.name.clone(),
+        action: Deed::Create,
+        reasons: vec![format!("not installed yet (recipe `{}`)", part.recipe)],
+        interrupts: Vec::new(),
+    }
+}
+
+fn removed(name: &PartName, services: &[ServiceSpec]) -> Change {
+    Change {
+        part: name.clone(),
+        action: Deed::Remove,
+        reasons: vec!["no layer names it any more; its data stays".to_owned()],
+        interrupts: services.iter().filter(|spec| spec.kind == Kind::Daemon).map(|spec| spec.name.clone()).collect(),
+    }
+}
+
+fn changed(part: &DesiredPart, old: &PartRecord, services: &[ServiceSpec]) -> Option<Change> {
+    let new_object = part.object.as_ref().map(|object| object.path.folder_name());
+    let rebuilt = new_object != old.object;
+    let interrupts = interrupted(part, services);
+    let updated = services != part.services.as_slice();
+    let action = match (rebuilt, interrupts.is_empty()) {
+        (true, _) => Deed::Rebuild,
+        (false, false) => Deed::Restart,
+        (false, true) if updated => Deed::Update,
+        (false, true) => return None,
+    };
+    Some(Change { part: part.name.clone(), action, reasons: reasons(part, old, rebuilt), interrupts })
+}
+
+fn interrupted(part: &DesiredPart, services: &[ServiceSpec]) -> Vec<PartName> {
+    let new: BTreeMap<&PartName, Digest> = part.services.iter().map(|spec| (&spec.name, spec.digest())).collect();
+    let daemons = services.iter().filter(|spec| spec.kind == Kind::Daemon);
+    daemons.filter(|spec| new.get(&spec.name) != Some(&spec.digest())).map(|spec| spec.name.clone()).collect()
+}
+
+/// The facts that differ. A fact that is only a digest (`file`, `folder`) is named when nothing plainer explains it.
+fn reasons(part: &DesiredPart, old: &PartRecord, rebuilt: bool) -> Vec<String> {
+    let names: BTreeSet<&String> = part.facts.keys().chain(old.facts.keys()).collect();
+    let differing: Vec<&String> =
+        names.into_iter().filter(|name| part.facts.get(*name) != old.facts.get(*name)).collect();
+    let (digests, plain): (Vec<&String>, Vec<&String>) = differing.into_iter().partition(|name| is_digest_fact(name));
+    let shown = if plain.is_empty() { digests } else { plain };
+    let mut lines: Vec<String> =
+        shown.into_iter().map(|name| reason(name, old.facts.get(name), part.facts.get(name))).collect();
+    if lines.is_empty() && rebuilt {
+        let same_key = part.object.as_ref().map(|object| object.key) == old.key;
+        let why = if same_key { "it is made again, as asked" } else { "this jove-install makes it in another way" };
+        lines.push(why.to_owned());
+    }
+    if lines.is_empty() {
+        lines.push("the recipe's service changed".to_owned());
+    }
+    lines
+}
+
+fn is_digest_fact(name: &str) -> bool {
+    ["file ", "folder ", "input ", "object "].iter().any(|kind| name.starts_with(kind))
+}
+
+fn reason(name: &str, old: Option<&String>, new: Option<&String>) -> String {
+    match (old, new) {
+        (None, Some(new)) => format!("{name}: {new} (new)"),
+        (Some(old), None) => format!("{name}: {old} (gone)"),
+        (Some(_), Some(_)) if is_digest_fact(name) => format!("{name} changed"),
+        (old, new) => {
+            let empty = String::new();
+            format!("{name}: {} → {}", old.unwrap_or(&empty), new.unwrap_or(&empty))
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! Lowers a resolved stack: part by part along the object edges, each gets its key, its folder in the store, and specs
+//! that name that folder.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::digest::Digest;
+use crate::graph::{Graph, Kind};
+use crate::name::PartName;
+use crate::plan::action::{Action, FilesAction, PythonAction, RenderedFile, StepAction, Tree, TreeSource};
+use crate::plan::fact::facts;
+use crate::plan::key;
+use crate::plan::secret::{Sealed, rendered_paths};
+use crate::plan::snapshot::Snapshot;
+use crate::plan::value::{strings, text_of, texts};
+use crate::recipe::{OptionValue, ResolvedPart, Stack, marked_path, text_of_path};
+use crate::service::{ProbeKind, Promise, SecretFile, ServiceSpec};
+use crate::store::StorePath;
+use crate::text::{Piece, Text};
+
+/// Everything that is wished for, with keys.
+#[derive(Debug, Clone)]
+pub struct Desired {
+    /// The parts by name.
+    pub parts: BTreeMap<PartName, DesiredPart>,
+    /// The parts in building order: what an object needs comes before it.
+    pub order: Vec<PartName>,
+    /// The digest of all keys and services: equal digests are equal generations.
+    pub definition: Digest,
+}
+
+/// One part with its key.
+#[derive(Debug, Clone)]
+pub struct DesiredPart {
+    /// Its name.
+    pub name: PartName,
+    /// Its recipe.
+    pub recipe: String,
+    /// Its object, if it has one.
+    pub object: Option<DesiredObject>,
+    /// Its services and data steps, with final paths.
+    pub services: Vec<ServiceSpec>,
+    /// Its promises.
+    pub promises: Vec<Promise>,
+    /// By name, what its key and services depend on.
+    pub facts: BTreeMap<String, String>,
+    /// Its data folders.
+    pub data: Vec<PathBuf>,
+    /// Its data's format.
+    pub data_version: Option<String>,
+}
+
+/// An object that is to be there.
+#[derive(Debug, Clone)]
+pub struct DesiredObject {
+    /// Its key.
+    pub key: Digest,
+    /// Where it is, or will be made.
+    pub path: StorePath,
+    /// Whether it is there already.
+    pub exists: bool,
+    /// How it is made.
+    pub action: Action,
+    /// The parts whose objects must be there first.
+    pub needs: BTreeSet<PartName>,
+    /// Why it depends on this machine, if it does.
+    pub impure: BTreeSet<String>,
+}
+
+/// Lowers a stack.
+///
+/// # Errors
+/// If something refers to the object of a part that has none.
+pub fn desire(stack: &Stack, graph: &Graph<PartName>, snapshot: &Snapshot) -> Result<Desired, Diagnostics> {
+    let order = graph.order(Kind::Object);
+    let mut lowering =
+        Lowering { stack, snapshot, folders: BTreeMap::new(), sealed: Vec::new(), wrong: Diagnostics::default() };
+    let mut parts = BTreeMap::new();
+    for name in &order {
+        if let Some(part) = stack.parts.get(name) {
+            parts.insert(name.clone(), lowering.part(part));
+        }
+    }
+    if lowering.wrong.has_errors() {
+        return Err(lowering.wrong);
+    }
+    let definition = definition_digest(stack, &parts);
+    Ok(Desired { parts, order, definition })
+}
+
+fn definition_digest(stack: &Stack, parts: &BTreeMap<PartName, DesiredPart>) -> Digest {
+    let parts: Vec<_> = parts
+        .values()
+        .map(|part| {
+            let object = part.object.as_ref().map(|object| object.path.folder_name());
+            (&part.name, object, &part.services, &part.promises)
+        })
+        .collect();
+    Digest::of_json(&(&stack.profile, &stack.project.name, parts))
+}
+
+struct Lowering<'a> {
+    stack: &'a Stack,
+    snapshot: &'a Snapshot,
+    folders: BTreeMap<PartName, PathBuf>,
+    sealed: Vec<Sealed>,
+    wrong: Diagnostics,
+}
+
+impl Lowering<'_> {
+    fn part(&mut self, part: &ResolvedPart) -> DesiredPart {
+        let needs: BTreeSet<PartName> = self.object_needs(part);
+        let object = self.action(part).map(|(key, action, impure)| {
+            let (path, exists) = self.place(part, &key);
+            DesiredObject { key, path, exists, action, needs, impure }
+        });
+        let folder = object.as_ref().map(|object| self.snapshot.store.join(object.path.folder_name()));
+        if let Some(folder) = &folder {
+            self.folders.insert(part.name.clone(), folder.clone());
+        }
+        let object = object.map(|object| with_own_folder(object, &part.name, folder.as_deref()));
+        let action = object.as_ref().map(|object| &object.action);
+        self.sealed.extend(Sealed::of(&part.name, action, folder.as_deref()));
+        let services = part.services.iter().map(|spec| self.service(part, spec)).collect();
+        let promises = part.promises.clone();
+        let facts = facts(part, object.as_ref(), self.snapshot, &self.folders);
+        DesiredPart {
+            name: part.name.clone(),
+            recipe: part.recipe.clone(),
+            object,
+            services,
+            promises,
+            facts,
+            data: part.data.clone(),
+            data_version: part.data_version.clone(),
+        }
+    }
+
+    /// An object that exists under this key is taken, unless it is to be made again: then the next serial is.
+    fn place(&self, part: &ResolvedPart, key: &Digest) -> (StorePath, bool) {
+        match self.snapshot.objects.find(key, &part.name) {
+            Some(path) if self.snapshot.forced.contains(&part.name) => {
+                (StorePath::new(key, path.serial() + 1, part.name.clone()), false)
+            }
+            Some(path) => (path, true),
+            None => (StorePath::new(key, 0, part.name.clone()), false),
+        }
+    }
+
+    fn object_needs(&self, part: &ResolvedPart) -> BTreeSet<PartName> {
+        let edges = part.edges.iter().filter(|edge| edge.kind == crate::recipe::EdgeKind::Object);
+        edges.map(|edge| edge.to.clone()).filter(|to| to != &part.name).collect()
+    }
+
+    fn action(&mut self, part: &ResolvedPart) -> Option<(Digest, Action, BTreeSet<String>)> {
+        match part.action.as_str() {
+            "python" => self.python(part),
+            "step" => Some(self.step(part)),
+            _ if part.files.is_empty() && part.sources.is_empty() => None,
+            _ => {
+                let files = self.files(part);
+                Some((key::of_files(&files), Action::Files(files), BTreeSet::new()))
+            }
+        }
+    }
+
+    fn python(&self, part: &ResolvedPart) -> Option<(Digest, Action, BTreeSet<String>)> {
+        let resolved = self.snapshot.python.get(&part.name)?.clone();
+        let interpreter = &resolved.interpreter;
+        let mut impure = BTreeSet::from([format!(
+            "runs on the Python {} of this machine ({})",
+            interpreter.version,
+            interpreter.path.display()
+        )]);
+        impure.extend(resolved.editable.iter().map(|source| format!("{} is used in place", source.folder.display())));
+        let built = resolved.packages.iter().filter(|(_, file)| file.is_source());
+        impure.extend(built.map(|(pin, _)| format!("{} is built from source here", pin.name)));
+        let action = PythonAction { resolved };
+        let key = key::of_python(&action, &self.snapshot.platform, &self.snapshot.store);
+        Some((key, Action::Python(Box::new(action)), impure))
+    }
+
+    fn step(&mut self, part: &ResolvedPart) -> (Digest, Action, BTreeSet<String>) {
+        let value = |option: &str| part.options.get(option).map(|option| &option.value);
+        let command = texts(value("command"));
+        let command = command.iter().map(|text| self.others(part, text).to_marked()).collect();
+        let mut vars = BTreeMap::new();
+        if let Some(OptionValue::Text(path)) = value("path") {
+            vars.insert("PATH".to_owned(), self.others(part, path).to_marked());
+        }
+        if let Some(OptionValue::Table(table)) = value("vars") {
+            let given = table.iter().map(|(name, word)| (name.clone(), self.others(part, &text_of(word)).to_marked()));
+            vars.extend(given.collect::<Vec<_>>());
+        }
+        let folder = match value("folder") {
+            Some(OptionValue::Text(text)) => Some(self.others(part, text).to_marked()),
+            _ => None,
+        };
+        let inputs = strings(part, "inputs").into_iter().filter_map(|folder| {
+            let digest = self.snapshot.trees.get(Path::new(&folder)).copied()?;
+            Some((folder, digest))
+        });
+        let inputs = inputs.collect();
+        let step = StepAction { command, vars, folder, files: self.files(part) };
+        let key = key::of_step(&step, &inputs, &self.snapshot.platform, &self.snapshot.store);
+        let impure = BTreeSet::from(["made by a command of this machine".to_owned()]);
+        (key, Action::Step(step), impure)
+    }
+
+    fn files(&mut self, part: &ResolvedPart) -> FilesAction {
+        let files = part
+            .files
+            .iter()
+            .map(|file| {
+                let content = self.others(part, &file.content);
+                RenderedFile {
+                    path: file.path.clone(),
+                    executable: file.executable,
+                    secret: content.is_secret(),
+                    content: content.to_marked(),
+                }
+            })
+            .collect();
+        FilesAction { files, trees: part.sources.iter().map(|source| self.tree(source)).collect() }
+    }
+
+    fn tree(&self, source: &crate::recipe::SourceTree) -> Tree {
+        let project = &self.stack.project;
+        let from = match (&project.example, source.from.strip_prefix(&project.folder)) {
+            (Some(recipe), Ok(folder)) => TreeSource::Example { recipe: recipe.clone(), folder: folder.to_owned() },
+            _ => TreeSource::Folder(source.from.clone()),
+        };
+        let digest = self.snapshot.trees.get(&source.from).copied().unwrap_or_else(|| Digest::of(""));
+        Tree { from, to: source.to.clone(), digest }
+    }
+
+    /// Puts the folders of other parts' objects into a text; the part's own stays a piece, for its key is not known yet.
+    fn others(&mut self, part: &ResolvedPart, text: &Text) -> Text {
+        let mut made = Text::default();
+        for piece in text.pieces() {
+            match piece {
+                Piece::Object { object } if object != &part.name => match self.folders.get(object) {
+                    Some(folder) => made.push(Piece::Literal(folder.display().to_string())),
+                    None => self.no_object(part, object),
+                },
+                other => made.push(other.clone()),
+            }
+        }
+        made
+    }
+
+    fn no_object(&mut self, part: &ResolvedPart, object: &PartName) {
+        let edge = part.edges.iter().find(|edge| &edge.to == object);
+        let origin = edge.map_or(&part.origin, |edge| &edge.origin);
+        let message = format!("`{}` refers to the folder of `{object}`, which makes no files", part.name);
+        let hint = format!("refer to an option or export of it: `jove-install explain {object}` lists them");
+        let diagnostic = Diagnostic::error(message).at(origin, "").hint(hint);
+        if !self.wrong.0.contains(&diagnostic) {
+            self.wrong.push(diagnostic);
+        }
+    }
+
+    fn service(&mut self, part: &ResolvedPart, spec: &ServiceSpec) -> ServiceSpec {
+        let mut spec = spec.clone();
+        let mut secret_files = self.own_secret_files(part, &spec.name);
+        let mut place = |text: &Text| {
+            let text = self.others(part, text);
+            let text = match self.folders.get(&part.name) {
+                Some(folder) => text.with_objects(|_| folder),
+                None if text.objects().next().is_some() => {
+                    self.no_object(part, &part.name);
+                    text
+                }
+                None => text,
+            };
+            self.with_secret_files(part, &spec.name, text, &mut secret_files)
+        };
+        if let crate::service::Kind::Step { key } = &mut spec.kind
+            && let Ok(text) = Text::from_marked(key)
+        {
+            *key = place(&text).to_string();
+        }
+        spec.command = spec.command.iter().map(&mut place).collect();
+        spec.vars = spec.vars.iter().map(|(name, text)| (name.clone(), place(text))).collect();
+        for path in spec.watch.iter_mut().chain([&mut spec.folder]).chain(&mut spec.folders) {
+            *path = marked_path(&place(&text_of_path(path)));
+        }
+        for probe in spec.ready.iter_mut().chain(spec.live.iter_mut().map(|live| &mut live.probe)) {
+            match &mut probe.kind {
+                ProbeKind::Exec(command) => *command = command.iter().map(&mut place).collect(),
+                ProbeKind::Unix(path) => *path = marked_path(&place(&text_of_path(path))),
+                ProbeKind::Http { .. } | ProbeKind::Log(_) | ProbeKind::Notify | ProbeKind::Tcp(_) => {}
+            }
+        }
+        spec.secret_files = secret_files;
+        spec
+    }
+
+    fn own_secret_files(&self, part: &ResolvedPart, service: &PartName) -> Vec<SecretFile> {
+        let own = self.sealed.iter().filter(|sealed| sealed.part == part.name);
+        own.map(|sealed| sealed.for_service(service, &self.snapshot.run)).collect()
+    }
+
+    /// Puts rendered files in the place of sealed ones, and notes those of other parts that the service needs for that.
+    fn with_secret_files(
+        &mut self,
+        part: &ResolvedPart,
+        service: &PartName,
+        text: Text,
+        needed: &mut Vec<SecretFile>,
+    ) -> Text {
+        let mut text = text;
+        let mut hidden = Vec::new();
+        for sealed in &self.sealed {
+            let file = sealed.for_service(service, &self.snapshot.run);
+            let placed = rendered_paths(&text, &file);
+            if placed != text && !needed.contains(&file) {
+                needed.push(file);
+            }
+            text = placed;
+            if sealed.part != part.name && sealed.is_below(&text) {
+                hidden.push(sealed.clone());
+            }
+        }
+        for sealed in hidden {
+            self.hidden_secret(part, &sealed);
+        }
+        text
+    }
+
+    /// A program that is given the folder would find the secret's name in the file.
+    fn hidden_secret(&mut self, part: &ResolvedPart, sealed: &Sealed) {
+        let (other, path) = (&sealed.part, sealed.path.display());
+        let edge = part.edges.iter().find(|edge| edge.to == sealed.part);
+        let origin = edge.map_or(&part.origin, |edge| &edge.origin);
+        let message = format!("`{}` is given a folder of `{other}` in which {path} shows a secret", part.name);
+        let hint = format!(
+            "the store holds no secret: name the file itself, `${{{other}}}/{path}`, which is rendered when `{}` starts",
+            part.name
+        );
+        let diagnostic = Diagnostic::error(message).at(origin, "").hint(hint);
+        if !self.wrong.0.contains(&diagnostic) {
+            self.wrong.push(diagnostic);
+        }
+    }
+}
+
+/// Puts the object's own folder where its files and command name it.
+fn with_own_folder(mut object: DesiredObject, name: &PartName, folder: Option<&Path>) -> DesiredObject {
+    let Some(folder) = folder else { return object };
+    let mark = Text::object(name.clone()).to_marked();
+    let own = folder.display().to_string();
+    let files = match &mut object.action {
+        Action::Files(files) => files,
+        Action::Step(step) => {
+            for word in step.command.iter_mut().chain(step.vars.values_mut()).chain(&mut step.folder) {
+                *word = word.replace(&mark, &own);
+            }
+            &mut step.files
+        }
+        Action::Python(_) => return object,
+    };
+    for file in &mut files.files {
+        file.content = file.content.replace(&mark, &own);
+    }
+    object
+}

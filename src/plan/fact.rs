@@ -1,0 +1,66 @@
+//! Facts: by name, everything that a part's key and services depend on, in words for people. The facts of two generations are
+//! the old and the new side of a reason.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::digest::Digest;
+use crate::name::PartName;
+use crate::plan::action::Action;
+use crate::plan::desire::DesiredObject;
+use crate::plan::snapshot::Snapshot;
+use crate::plan::value::{shown, strings};
+use crate::recipe::{EdgeKind, ResolvedPart};
+use crate::text::{Piece, Text};
+
+/// The facts of a part; `folders` are those of the objects that are known by then.
+pub(super) fn facts(
+    part: &ResolvedPart,
+    object: Option<&DesiredObject>,
+    snapshot: &Snapshot,
+    folders: &BTreeMap<PartName, PathBuf>,
+) -> BTreeMap<String, String> {
+    let mut facts: BTreeMap<String, String> =
+        part.options.iter().map(|(name, option)| (name.to_string(), shown(&option.value))).collect();
+    for need in part.edges.iter().filter(|edge| edge.kind == EdgeKind::Object && edge.to != part.name) {
+        let folder = folders.get(&need.to).and_then(|folder| folder.file_name());
+        facts.insert(format!("object {}", need.to), folder.map_or(String::new(), |name| name.to_string_lossy().into()));
+    }
+    if let Some(Action::Python(_) | Action::Step(_)) = object.map(|object| &object.action) {
+        // It is baked into what they make.
+        let prefix = snapshot.store.parent().unwrap_or(&snapshot.store);
+        facts.insert("the prefix".into(), prefix.display().to_string());
+    }
+    if let Some(resolved) = snapshot.python.get(&part.name) {
+        let interpreter = &resolved.interpreter;
+        facts.insert("host python".into(), format!("{} ({})", interpreter.version, interpreter.path.display()));
+        facts.extend(resolved.packages.iter().map(|(pin, _)| (format!("package {}", pin.name), pin.version.clone())));
+    }
+    if part.action == "step" {
+        let digest = |path: &String| snapshot.trees.get(Path::new(path)).map(Digest::short);
+        let inputs = strings(part, "inputs").into_iter();
+        facts.extend(inputs.filter_map(|path| Some((format!("input {path}"), digest(&path)?))));
+    }
+    for source in &part.sources {
+        let digest = snapshot.trees.get(&source.from).map_or(String::new(), Digest::short);
+        facts.insert(format!("folder {}", source.to.display()), digest);
+    }
+    for file in &part.files {
+        let digest = Digest::of(plain(&file.content, folders)).short();
+        facts.insert(format!("file {}", file.path.display()), digest);
+    }
+    facts
+}
+
+fn plain(text: &Text, folders: &BTreeMap<PartName, PathBuf>) -> String {
+    let mut made = Text::default();
+    for piece in text.pieces() {
+        made.push(match piece {
+            Piece::Object { object } => {
+                Piece::Literal(folders.get(object).map(|folder| folder.display().to_string()).unwrap_or_default())
+            }
+            other => other.clone(),
+        });
+    }
+    made.to_marked()
+}

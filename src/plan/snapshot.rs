@@ -1,0 +1,43 @@
+//! Everything that planning reads, taken once: so that planning itself is pure, and can be printed and repeated.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::digest::Digest;
+use crate::name::PartName;
+use crate::platform::Platform;
+use crate::pypi::{EditableSource, Interpreter, PackageName, Pinned, PinnedFile};
+use crate::store::Index;
+
+/// The world as one run sees it.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// This machine's platform.
+    pub platform: Platform,
+    /// The store's folder, absolute.
+    pub store: PathBuf,
+    /// The real folder of sockets and secret files.
+    pub run: PathBuf,
+    /// The valid objects of the store.
+    pub objects: Arc<Index>,
+    /// Parts whose objects are to be made again.
+    pub forced: BTreeSet<PartName>,
+    /// What each Python part resolved to.
+    pub python: BTreeMap<PartName, ResolvedPython>,
+    /// The digest of each folder that a part copies or a step reads.
+    pub trees: BTreeMap<PathBuf, Digest>,
+}
+
+/// What a Python part resolved to.
+#[derive(Debug, Clone)]
+pub struct ResolvedPython {
+    /// The interpreter.
+    pub interpreter: Interpreter,
+    /// The packages, and of each the file to install here.
+    pub packages: Vec<(Pinned, PinnedFile)>,
+    /// Projects that are installed without being copied.
+    pub editable: Vec<EditableSource>,
+    /// Packages that may be built from source.
+    pub build: Vec<PackageName>,
+}
