@@ -1,1 +1,37 @@
 //! Use cases: one a file; take data, return data, print nothing.
+//!
+//! [`place`] finds where a run works, [`prepare`] turns files into a plan, [`install`] carries it out; the others look at what is
+//! there or undo it. [`error`] is what all of them fail with.
+
+pub mod adopt;
+pub mod catalogue;
+pub mod doctor;
+pub mod error;
+pub mod example;
+pub mod explain;
+pub mod gc;
+pub mod graph;
+pub mod history;
+pub mod init;
+pub mod install;
+pub mod list;
+pub mod lock;
+pub mod logs;
+pub mod pin;
+pub mod place;
+pub mod plan;
+pub mod prefix;
+pub mod prepare;
+pub mod program;
+pub mod python;
+pub mod rollback;
+pub mod run;
+pub mod secret;
+pub mod service;
+pub mod stamp;
+pub mod status;
+pub mod verify;
+pub mod wipe;
+
+pub use error::{ErrorKind, OpError, OpResult};
+pub use place::{Choice, Place};

@@ -1,0 +1,6 @@
+//! How results look in a terminal: text that can be read without colours.
+
+pub mod change;
+pub mod explain;
+pub mod status;
+pub mod table;

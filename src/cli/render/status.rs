@@ -1,0 +1,63 @@
+//! The services of a prefix.
+
+use anstyle::{AnsiColor, Style};
+
+use crate::cli::render::table::{seconds, table};
+use crate::ops::status::PrefixStatus;
+use crate::supervisor::message::{ServiceState, ServiceStatus};
+
+/// A table of services with what is worth knowing above it.
+#[must_use]
+pub fn status(status: &PrefixStatus, now: jiff::Timestamp) -> String {
+    let generation = status
+        .generation
+        .map_or_else(|| "no generation is committed yet".to_owned(), |number| format!("generation {number}"));
+    let supervised = if status.supervised { "" } else { ", stopped" };
+    let mut text = format!("{} ({}, {generation}{supervised})\n", status.prefix.display(), status.profile);
+    if let Some(held) = &status.held {
+        text.push_str(&format!("{held}\n"));
+    }
+    text.push('\n');
+    match status.services.is_empty() {
+        true => text.push_str("it has no services\n"),
+        false => text.push_str(&services(&status.services, now)),
+    }
+    text
+}
+
+/// A table of services.
+#[must_use]
+pub fn services(services: &[ServiceStatus], now: jiff::Timestamp) -> String {
+    let rows: Vec<Vec<String>> = services.iter().map(|service| row(service, now)).collect();
+    table(&["SERVICE", "STATE", "PID", "SINCE", "RESTARTS", ""], &rows)
+}
+
+fn row(service: &ServiceStatus, now: jiff::Timestamp) -> Vec<String> {
+    let since = service.since.parse::<jiff::Timestamp>().ok();
+    let since = since.map(|since| seconds(now.duration_since(since).as_secs_f64().max(0.0)));
+    let mut rest: Vec<String> = service.urls.clone();
+    if !matches!(service.state, ServiceState::Ready | ServiceState::Done) {
+        rest.extend(service.reason.clone());
+    }
+    vec![
+        service.name.to_string(),
+        colored(service.state),
+        service.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
+        since.unwrap_or_else(|| "-".to_owned()),
+        service.restarts.to_string(),
+        rest.join("  "),
+    ]
+}
+
+fn colored(state: ServiceState) -> String {
+    let color = match state {
+        ServiceState::Ready | ServiceState::Done => AnsiColor::Green,
+        ServiceState::Running | ServiceState::Starting | ServiceState::Stopping | ServiceState::Backoff => {
+            AnsiColor::Yellow
+        }
+        ServiceState::Failed => AnsiColor::Red,
+        ServiceState::Stopped => AnsiColor::BrightBlack,
+    };
+    let style = Style::new().fg_color(Some(color.into()));
+    format!("{style}{state}{style:#}")
+}

@@ -1,0 +1,19 @@
+//! The verbs: each takes its arguments, makes one call into [`crate::ops`], and renders.
+
+pub mod catalogue;
+pub mod doctor;
+pub mod explain;
+pub mod generation;
+pub mod init;
+pub mod install;
+pub mod internal;
+pub mod logs;
+pub mod plan;
+pub mod prefix;
+pub mod run;
+pub mod secret;
+pub mod service;
+pub mod shell;
+pub mod status;
+pub mod verify;
+pub mod wipe;

@@ -1,0 +1,39 @@
+//! `explain`: a setting's value, its origin and what it overrode; a whole part; the layers.
+
+use serde::Serialize;
+
+use crate::ops::error::OpResult;
+use crate::ops::place::Place;
+use crate::ops::prepare;
+use crate::profile::LayerKind;
+use crate::recipe::explain::Explained;
+use crate::state::State;
+
+/// One layer for people.
+#[derive(Debug, Clone, Serialize)]
+pub struct LayerCard {
+    /// Which layer.
+    pub kind: LayerKind,
+    /// The file, variable or argument.
+    pub source: String,
+}
+
+/// Explains a part or one of its options.
+///
+/// # Errors
+/// If the definition is wrong or there is no such part or option.
+pub fn explain(place: &Place, subject: &str) -> OpResult<Explained> {
+    let mut loaded = prepare::load(place)?;
+    let (stack, _) = prepare::resolved(place, &mut loaded, State::load(&place.layout)?)?;
+    Ok(crate::recipe::explain::explain(&stack, &loaded.definition, &loaded.catalogue, subject)?)
+}
+
+/// The layers, lowest first.
+///
+/// # Errors
+/// If the definition is wrong.
+pub fn layers(place: &Place) -> OpResult<Vec<LayerCard>> {
+    let loaded = prepare::load(place)?;
+    let layers = loaded.definition.layers.iter();
+    Ok(layers.map(|layer| LayerCard { kind: layer.kind, source: layer.source.name.clone() }).collect())
+}

@@ -1,0 +1,309 @@
+//! `init`: a starter `jove.toml` for the WSGI project in a folder, or a copy of a recipe's example.
+//!
+//! What is found is written with a comment that says where it was found; nothing of the project is run.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::fs::write_atomic;
+use crate::host::Host;
+use crate::ops::catalogue::catalogue;
+use crate::ops::error::{OpError, OpResult, at};
+
+/// What was asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Copy this recipe's example instead.
+    pub example: Option<String>,
+    /// The folder.
+    pub folder: Option<PathBuf>,
+    /// The application, if it is not to be found.
+    pub app: Option<String>,
+    /// The project's name.
+    pub name: Option<String>,
+    /// Write nothing.
+    pub stdout: bool,
+}
+
+/// What was written.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// The files.
+    pub files: Vec<PathBuf>,
+    /// The text of `jove.toml`.
+    pub text: String,
+    /// What kind of project it was taken for.
+    pub kind: String,
+}
+
+/// What a folder looks like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Found {
+    kind: &'static str,
+    app: String,
+    why: String,
+    vars: Vec<(String, String)>,
+}
+
+/// Writes it.
+///
+/// # Errors
+/// If there is one already, or no application is found and none is named.
+pub fn init(host: &Host, request: &Request) -> OpResult<Summary> {
+    match &request.example {
+        Some(recipe) => copy_example(host, recipe, request),
+        None => starter(host, request),
+    }
+}
+
+fn copy_example(host: &Host, recipe: &str, request: &Request) -> OpResult<Summary> {
+    let files = catalogue(host)?.example_files(recipe);
+    if files.is_empty() {
+        return Err(OpError::usage(format!("there is no example of a recipe `{recipe}`"))
+            .hint("`jove-install recipe list` shows the recipes, `recipe show NAME` whether one has an example"));
+    }
+    let folder = host.folder.join(request.folder.clone().unwrap_or_else(|| PathBuf::from(recipe)));
+    let mut written = Vec::new();
+    for (path, _) in &files {
+        let path = folder.join(path);
+        if path.exists() {
+            return Err(OpError::failed(format!("{} is there already; nothing was written", path.display()))
+                .hint("name another folder: jove-install init --example NAME FOLDER"));
+        }
+    }
+    for (path, bytes) in &files {
+        let path = folder.join(path);
+        let parent = path.parent().unwrap_or(&folder);
+        std::fs::create_dir_all(parent).map_err(at(parent))?;
+        write_atomic(&path, bytes, 0o644).map_err(at(&path))?;
+        written.push(path);
+    }
+    let text = std::fs::read_to_string(folder.join("jove.toml")).unwrap_or_default();
+    Ok(Summary { files: written, text, kind: format!("example of `{recipe}`") })
+}
+
+fn starter(host: &Host, request: &Request) -> OpResult<Summary> {
+    let folder = host.folder.join(request.folder.clone().unwrap_or_default());
+    let path = folder.join("jove.toml");
+    if path.exists() && !request.stdout {
+        return Err(OpError::failed(format!("{} is there already; nothing was written", path.display()))
+            .hint("see what would be written: jove-install init --stdout"));
+    }
+    let found = match &request.app {
+        Some(app) => Found { kind: "WSGI", app: app.clone(), why: "named by --app".into(), vars: Vec::new() },
+        None => find(&folder).ok_or_else(|| nothing_found(&folder))?,
+    };
+    let name = request.name.clone().unwrap_or_else(|| project_name(&folder));
+    let text = render(&folder, &name, &found);
+    if !request.stdout {
+        write_atomic(&path, text.as_bytes(), 0o644).map_err(at(&path))?;
+    }
+    let files = if request.stdout { Vec::new() } else { vec![path] };
+    Ok(Summary { files, text, kind: found.kind.to_owned() })
+}
+
+fn nothing_found(folder: &Path) -> OpError {
+    OpError::failed(format!("no WSGI application was found in {}", folder.display()))
+        .hint("name it: jove-install init --app package.module:callable (or path/file.wsgi, or ini:file.ini#section)")
+        .hint("or start from an example: jove-install init --example pywps")
+}
+
+/// A name that serves as a folder's: the folder's own, with what a name can't have left out.
+fn project_name(folder: &Path) -> String {
+    let name = folder.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let name = name.trim_matches('-');
+    if name.is_empty() { "project".to_owned() } else { name.to_owned() }
+}
+
+/// Looks for what frameworks leave behind, the surest sign first.
+fn find(folder: &Path) -> Option<Found> {
+    django(folder).or_else(|| paste(folder)).or_else(|| wsgi_file(folder)).or_else(|| callable(folder))
+}
+
+fn django(folder: &Path) -> Option<Found> {
+    let manage = std::fs::read_to_string(folder.join("manage.py")).ok()?;
+    let settings = quoted_after(&manage, "DJANGO_SETTINGS_MODULE")?;
+    let package = settings.split('.').next()?.to_owned();
+    let vars = vec![("DJANGO_SETTINGS_MODULE".to_owned(), settings)];
+    Some(Found {
+        kind: "Django",
+        app: format!("{package}.wsgi:application"),
+        why: "manage.py names its settings".into(),
+        vars,
+    })
+}
+
+/// The second quoted word after a marker: `setdefault("DJANGO_SETTINGS_MODULE", "site.settings")`.
+fn quoted_after(text: &str, marker: &str) -> Option<String> {
+    let rest = &text[text.find(marker)? + marker.len()..];
+    let rest = &rest[rest.find(',')?..];
+    let start = rest.find(['"', '\''])?;
+    let quote = rest[start..].chars().next()?;
+    let inside = &rest[start + 1..];
+    Some(inside[..inside.find(quote)?].to_owned())
+}
+
+fn paste(folder: &Path) -> Option<Found> {
+    let mut files = names(folder, ".ini");
+    files.sort_by_key(|name| (name != "production.ini", name.clone()));
+    let file = files.into_iter().find(|name| {
+        let text = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+        text.contains("[app:main]") && text.contains("use")
+    })?;
+    Some(Found {
+        kind: "Pyramid (PasteDeploy)",
+        app: format!("ini:{file}#main"),
+        why: format!("{file} has [app:main]"),
+        vars: Vec::new(),
+    })
+}
+
+fn wsgi_file(folder: &Path) -> Option<Found> {
+    let places = ["", "wsgi", "deploy"];
+    places.iter().find_map(|place| {
+        let name = names(&folder.join(place), ".wsgi").into_iter().next()?;
+        let app = if place.is_empty() { name } else { format!("{place}/{name}") };
+        Some(Found { kind: "WSGI file", why: format!("{app} is there"), app, vars: Vec::new() })
+    })
+}
+
+/// `app = Flask(…)` and its like, at the top level of a module or of a package's `__init__`.
+fn callable(folder: &Path) -> Option<Found> {
+    let modules = ["app", "wsgi", "application", "main", "server", "run"];
+    let files = modules.iter().map(|module| ((*module).to_owned(), folder.join(format!("{module}.py"))));
+    let packages = packages(folder).into_iter().flat_map(|(name, path)| {
+        let within = |module: &str| (format!("{name}.{module}"), path.join(format!("{module}.py")));
+        [(name.clone(), path.join("__init__.py")), within("app"), within("wsgi")]
+    });
+    files.chain(packages).find_map(|(module, path)| {
+        let text = std::fs::read_to_string(&path).ok()?;
+        let (name, kind) = text.lines().find_map(assigned)?;
+        let file = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+        Some(Found { kind, app: format!("{module}:{name}"), why: format!("{file} makes it"), vars: Vec::new() })
+    })
+}
+
+fn assigned(line: &str) -> Option<(String, &'static str)> {
+    for name in ["app", "application"] {
+        if line.starts_with(&format!("def {name}(environ")) {
+            return Some((name.to_owned(), "WSGI"));
+        }
+    }
+    let (name, value) = line.split_once('=')?;
+    let (name, value) = (name.trim_end(), value.trim_start());
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let kinds = [("Flask(", "Flask"), ("Bottle(", "WSGI"), ("Service(", "PyWPS"), ("config.make_wsgi_app(", "Pyramid")];
+    let kind = kinds.iter().find(|(call, _)| value.starts_with(call)).map(|(_, kind)| *kind);
+    let made = kind.or_else(|| value.starts_with("create_app(").then_some("Flask"));
+    made.filter(|_| plain).map(|kind| (name.to_owned(), kind))
+}
+
+fn packages(folder: &Path) -> Vec<(String, PathBuf)> {
+    let mut found: Vec<(String, PathBuf)> = [folder.to_owned(), folder.join("src")]
+        .iter()
+        .flat_map(|place| std::fs::read_dir(place).into_iter().flatten().flatten())
+        .filter(|entry| entry.path().join("__init__.py").is_file())
+        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))
+        .filter(|(name, _)| name != "tests" && name != "test")
+        .collect();
+    found.sort();
+    found
+}
+
+fn names(folder: &Path, suffix: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(suffix))
+        .collect();
+    names.sort();
+    names
+}
+
+/// The packages that the environment gets: the project's own list, else the framework by name.
+fn requirements(folder: &Path, kind: &str) -> Vec<String> {
+    if folder.join("requirements.txt").is_file() {
+        return vec!["-r requirements.txt".to_owned()];
+    }
+    let framework = match kind {
+        "Django" => Some("django"),
+        "Flask" => Some("flask"),
+        "Pyramid" | "Pyramid (PasteDeploy)" => Some("pyramid"),
+        "PyWPS" => Some("pywps"),
+        _ => None,
+    };
+    framework.map(str::to_owned).into_iter().collect()
+}
+
+fn render(folder: &Path, name: &str, found: &Found) -> String {
+    let requirements = requirements(folder, found.kind);
+    let quoted: Vec<String> =
+        requirements.iter().map(|requirement| toml::Value::from(requirement.as_str()).to_string()).collect();
+    let is_package = folder.join("pyproject.toml").is_file() || folder.join("setup.py").is_file();
+    let editable = if is_package { "editable = [\".\"]\n" } else { "" };
+    let source = if folder.join("src").is_dir() { "source = \"src\"\n" } else { "" };
+    let vars = if found.vars.is_empty() {
+        String::new()
+    } else {
+        let rows: Vec<String> =
+            found.vars.iter().map(|(name, value)| format!("{name} = {}", toml::Value::from(value.as_str()))).collect();
+        format!("vars   = {{ {} }}\n", rows.join(", "))
+    };
+    format!(
+        "# What this project is; how it runs is the profile's matter (jove-install -p dev, -p demo).\n\
+         # Every option: jove-install recipe show wsgi\n\
+         name = {name}\n\n\
+         [parts.env]\n\
+         recipe = \"python\"\n\
+         pypi   = [{requirements}]\n\
+         {editable}\n\
+         [parts.app]\n\
+         recipe = \"wsgi\"\n\
+         app    = {app}    # {kind}: {why}\n\
+         {source}\
+         env    = \"${{env}}\"\n\
+         {vars}",
+        name = toml::Value::from(name),
+        requirements = quoted.join(", "),
+        app = toml::Value::from(found.app.as_str()),
+        kind = found.kind,
+        why = found.why,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("folder");
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("parent")).expect("folder");
+            std::fs::write(path, text).expect("file");
+        }
+        folder
+    }
+
+    #[test]
+    fn finds_what_frameworks_leave_behind() {
+        let manage = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'mysite.settings')";
+        for (files, kind, app) in [
+            (vec![("manage.py", manage)], "Django", "mysite.wsgi:application"),
+            (vec![("app.py", "from flask import Flask\napp = Flask(__name__)\n")], "Flask", "app:app"),
+            (vec![("production.ini", "[app:main]\nuse = egg:x\n")], "Pyramid (PasteDeploy)", "ini:production.ini#main"),
+            (vec![("wsgi/site.wsgi", "")], "WSGI file", "wsgi/site.wsgi"),
+            (vec![("src/shop/__init__.py", "application = create_app()\n")], "Flask", "shop:application"),
+            (vec![("main.py", "def app(environ, start_response):\n")], "WSGI", "main:app"),
+        ] {
+            let folder = project(&files);
+            let found = find(folder.path()).expect(app);
+            assert_eq!((found.kind, found.app.as_str()), (kind, app));
+            let text = render(folder.path(), "x", &found);
+            toml::from_str::<toml::Table>(&text).expect("valid TOML");
+        }
+        assert_eq!(find(project(&[("app.py", "print('= Flask(')")]).path()), None);
+    }
+}

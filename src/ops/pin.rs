@@ -1,0 +1,305 @@
+//! Pins every outside byte of a stack: from the lock where it has them, else resolved and added to it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::digest::Digest;
+use crate::lock::{Inputs as LockInputs, Lock, Pin, PinFile, Resolution};
+use crate::name::PartName;
+use crate::net::{Cache, Client};
+use crate::ops::error::{OpError, OpResult, at};
+use crate::ops::place::Place;
+use crate::ops::prepare::{Loaded, Wishes};
+use crate::plan::ResolvedPython;
+use crate::plan::value::strings;
+use crate::platform::Platform;
+use crate::progress::{Event, Reporter};
+use crate::pypi::{self, Chooser, Gathered, Index, Interpreter, Kit, PythonRange, Upgrade, Uv};
+use crate::recipe::{OptionValue, ResolvedPart, Stack};
+use crate::state::State;
+
+/// What pinning works on.
+pub struct Pinning<'a> {
+    /// Where the run works.
+    pub place: &'a Place,
+    /// The definition.
+    pub loaded: &'a Loaded,
+    /// The resolved stack.
+    pub stack: &'a Stack,
+    /// What was asked for.
+    pub wishes: &'a Wishes,
+    /// Who hears of it.
+    pub report: &'a Reporter,
+}
+
+/// What came of it.
+pub struct Pinned {
+    /// The lock, with what was resolved.
+    pub lock: Lock,
+    /// The state, with the host facts that were found.
+    pub state: State,
+    /// What each Python part resolved to.
+    pub python: BTreeMap<PartName, ResolvedPython>,
+    /// Files that were read for it.
+    pub inputs: Vec<PathBuf>,
+}
+
+/// Pins.
+///
+/// # Errors
+/// If no interpreter fits, requirements are wrong, or they cannot be resolved.
+pub fn pin(pinning: &Pinning<'_>, mut lock: Lock, mut state: State) -> OpResult<Pinned> {
+    let mut pinned = BTreeMap::new();
+    let mut inputs = Vec::new();
+    let mut uses = BTreeMap::new();
+    let platform = Platform::current();
+    for part in pinning.stack.parts.values().filter(|part| part.action == "python") {
+        let interpreter = interpreter(pinning, part, &mut state)?;
+        let gathered = gather(pinning, part)?;
+        inputs.extend(gathered.files.iter().cloned());
+        let asked = lock_inputs(&interpreter, &gathered)?;
+        if wants_resolution(pinning.wishes, part, &lock, &platform, &asked)? {
+            let resolution = resolve(pinning, part, &interpreter, &gathered, &lock, asked.clone())?;
+            lock.upsert(resolution);
+        }
+        let Some(resolution) = lock.find(&part.recipe, &platform, &asked) else {
+            return Err(OpError::failed(format!("the pins of `{}` were not found after they were made", part.name)));
+        };
+        uses.insert(part.name.clone(), resolution.id);
+        let packages = choose(part, &interpreter, resolution)?;
+        let resolved = ResolvedPython { interpreter, packages, editable: gathered.editable, build: gathered.build };
+        pinned.insert(part.name.clone(), resolved);
+    }
+    lock.set_uses(&pinning.place.profile_name(), &platform, &uses);
+    lock.prune();
+    Ok(Pinned { lock, state, python: pinned, inputs })
+}
+
+/// The interpreter that the part had before, if it is still there and fits; else the one that the host offers now.
+fn interpreter(pinning: &Pinning<'_>, part: &ResolvedPart, state: &mut State) -> OpResult<Interpreter> {
+    let wanted = text(part, "python").unwrap_or_else(|| ">=3.9".to_owned());
+    let wanted: PythonRange = wanted.parse().map_err(|error| OpError::failed(format!("`{}`: {error}", part.name)))?;
+    let kept = state.python.get(&part.name).and_then(from_facts);
+    if let Some(kept) = kept.filter(|kept| wanted.takes(&kept.version) && kept.still_there()) {
+        return Ok(kept);
+    }
+    let found = Interpreter::find(&pinning.place.host, &wanted)
+        .map_err(|error| OpError::from(error).context(format!("`{}` needs a Python", part.name)))?;
+    state.python.insert(part.name.clone(), facts(&found));
+    Ok(found)
+}
+
+/// An interpreter as host facts: one word each.
+fn facts(interpreter: &Interpreter) -> BTreeMap<String, String> {
+    let serde_json::Value::Object(fields) = serde_json::to_value(interpreter).unwrap_or_default() else {
+        return BTreeMap::new();
+    };
+    let word = |value: serde_json::Value| match value {
+        serde_json::Value::String(word) => word,
+        other => other.to_string(),
+    };
+    fields.into_iter().map(|(name, value)| (name, word(value))).collect()
+}
+
+fn from_facts(facts: &BTreeMap<String, String>) -> Option<Interpreter> {
+    let value = |word: &String| match word.as_str() {
+        "true" => true.into(),
+        "false" => false.into(),
+        word => serde_json::Value::from(word),
+    };
+    let fields = facts.iter().map(|(name, word)| (name.clone(), value(word))).collect();
+    serde_json::from_value(serde_json::Value::Object(fields)).ok()
+}
+
+fn gather(pinning: &Pinning<'_>, part: &ResolvedPart) -> OpResult<Gathered> {
+    let inputs = pypi::Inputs {
+        folder: folder_of(pinning, part),
+        requirements: strings(part, "pypi"),
+        constraints: strings(part, "constraints").into_iter().map(PathBuf::from).collect(),
+        editable: strings(part, "editable").into_iter().map(PathBuf::from).collect(),
+        build: strings(part, "build"),
+    };
+    pypi::gather(&inputs)
+        .map_err(|error| OpError::failed(error).context(format!("the requirements of `{}`", part.name)))
+}
+
+/// Requirement files are named relative to the file that names them.
+fn folder_of(pinning: &Pinning<'_>, part: &ResolvedPart) -> PathBuf {
+    let origin = "pypi".parse().ok().and_then(|name: crate::name::OptionName| part.options.get(&name)?.origin.clone());
+    let folder = origin.and_then(|origin| origin.source.folder.clone());
+    folder.unwrap_or_else(|| pinning.stack.project.folder.clone())
+}
+
+/// What the answer depends on: the requirements, and the interpreter's minor version.
+fn lock_inputs(interpreter: &Interpreter, gathered: &Gathered) -> OpResult<LockInputs> {
+    let (major, minor) = interpreter.minor();
+    let lines = |lines: &[pypi::Line]| lines.iter().map(|line| line.text.clone()).collect::<Vec<_>>();
+    let mut inputs = LockInputs::from([
+        ("python".to_owned(), vec![format!("{}-{major}.{minor}", interpreter.implementation)]),
+        ("requirements".to_owned(), lines(&gathered.requirements)),
+        ("constraints".to_owned(), lines(&gathered.constraints)),
+        ("build".to_owned(), gathered.build.iter().map(ToString::to_string).collect()),
+    ]);
+    let mut editable = Vec::new();
+    for source in &gathered.editable {
+        let digest = project_digest(&source.folder)?;
+        editable.push(format!("{} [{}]", digest.short(), source.extras.join(",")));
+    }
+    inputs.insert("editable".to_owned(), editable);
+    inputs.retain(|_, list| !list.is_empty());
+    Ok(inputs)
+}
+
+/// The digest of what says which packages a project needs.
+fn project_digest(folder: &Path) -> OpResult<Digest> {
+    let mut digests = BTreeMap::new();
+    for name in ["pyproject.toml", "setup.cfg", "setup.py"] {
+        match std::fs::read(folder.join(name)) {
+            Ok(bytes) => drop(digests.insert(name, Digest::of(bytes))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(at(&folder.join(name))(error)),
+        }
+    }
+    Ok(Digest::of_json(&digests))
+}
+
+fn wants_resolution(
+    wishes: &Wishes,
+    part: &ResolvedPart,
+    lock: &Lock,
+    platform: &Platform,
+    asked: &LockInputs,
+) -> OpResult<bool> {
+    let known = lock.find(&part.recipe, platform, asked).is_some();
+    if known && !upgrades(wishes, part) {
+        return Ok(false);
+    }
+    if wishes.locked {
+        return Err(OpError::failed(format!(
+            "jove.lock has no pins for `{}` as it is asked for now, and --locked forbids making them",
+            part.name
+        ))
+        .hint("make them: jove-install lock"));
+    }
+    Ok(true)
+}
+
+fn upgrades(wishes: &Wishes, part: &ResolvedPart) -> bool {
+    wishes.upgrade.as_deref().is_some_and(|name| name == "*" || name == part.name.as_str())
+}
+
+fn text(part: &ResolvedPart, option: &str) -> Option<String> {
+    match &part.options.get(option)?.value {
+        OptionValue::Text(text) => text.as_plain().map(str::to_owned),
+        _ => None,
+    }
+}
+
+/// The file of each package that this interpreter takes.
+fn choose(
+    part: &ResolvedPart,
+    interpreter: &Interpreter,
+    resolution: &Resolution,
+) -> OpResult<Vec<(pypi::Pinned, pypi::PinnedFile)>> {
+    let chooser = Chooser::new(interpreter);
+    let mut error: Option<OpError> = None;
+    let mut chosen = Vec::new();
+    for pin in &resolution.pins {
+        let pin = of_lock(pin)?;
+        match chooser.choose(&pin) {
+            Ok(file) => chosen.push((pin.clone(), file.clone())),
+            Err(none) => match &mut error {
+                Some(error) => error.lines.push(none.to_string()),
+                None => error = Some(OpError::failed(none).context(format!("the packages of `{}`", part.name))),
+            },
+        }
+    }
+    error.map_or(Ok(chosen), Err)
+}
+
+fn of_lock(pin: &Pin) -> OpResult<pypi::Pinned> {
+    let file = |file: &PinFile| pypi::PinnedFile { file: file.file.clone(), sha256: file.sha256, size: file.size };
+    Ok(pypi::Pinned {
+        name: pin.name.parse().map_err(OpError::failed)?,
+        version: pin.version.clone(),
+        files: pin.files.iter().map(file).collect(),
+        marker: pin.marker.clone(),
+    })
+}
+
+fn to_lock(pin: pypi::Pinned) -> Pin {
+    let file = |file: pypi::PinnedFile| PinFile { file: file.file, sha256: file.sha256, size: file.size };
+    Pin {
+        name: pin.name.to_string(),
+        version: pin.version,
+        provider: "pypi".to_owned(),
+        marker: pin.marker,
+        trust: "index digest".to_owned(),
+        files: pin.files.into_iter().map(file).collect(),
+    }
+}
+
+/// Asks the resolver; what was pinned before is preferred unless it is to be upgraded.
+fn resolve(
+    pinning: &Pinning<'_>,
+    part: &ResolvedPart,
+    interpreter: &Interpreter,
+    gathered: &Gathered,
+    lock: &Lock,
+    asked: LockInputs,
+) -> OpResult<Resolution> {
+    let place = pinning.place;
+    let platform = Platform::current();
+    let cache_root = place.host.cache()?;
+    let cache = Cache::open(&cache_root).map_err(at(&cache_root))?;
+    let kept = cache
+        .root()
+        .join("resolutions")
+        .join(format!("{}.lock", Resolution::id_of(&part.recipe, &platform, &asked).short()));
+    if pinning.wishes.offline {
+        if let Some(resolution) =
+            Lock::read(&kept).ok().flatten().and_then(|lock| lock.find(&part.recipe, &platform, &asked).cloned())
+        {
+            let note =
+                format!("{}: offline, so the versions are those that were last resolved on this machine", part.name);
+            pinning.report.report(Event::Note(note));
+            return Ok(resolution);
+        }
+        return Err(OpError::failed(format!("`{}` is not locked yet, and --offline asks nobody", part.name))
+            .hint("run once without --offline; from then on jove.lock and the cache serve"));
+    }
+    pinning.report.report(Event::Stage(format!("locking {}", part.name)));
+    let client = Client::new(&place.host, false)?;
+    let uv = Uv::ensure(&place.host, &client, &cache, Some(interpreter), pinning.report)?;
+    let index = Index::discover(&place.host, Some(interpreter), Some(&uv))?;
+    let log = cache.root().join("log").join(format!("lock-{}-{}.log", place.profile_name(), part.name));
+    let kit = Kit {
+        host: &place.host,
+        client: &client,
+        cache: &cache,
+        uv: &uv,
+        index: &index,
+        interpreter,
+        report: pinning.report,
+        log: &log,
+    };
+    let previous = lock.used_by(&place.profile_name(), &platform, &part.name);
+    let previous: Vec<pypi::Pinned> =
+        previous.iter().flat_map(|previous| &previous.pins).map(of_lock).collect::<OpResult<_>>()?;
+    let upgrade = if upgrades(pinning.wishes, part) { Upgrade::All } else { Upgrade::None };
+    let pins = pypi::resolve(&kit, gathered, &previous, &upgrade)
+        .map_err(|error| OpError::from(error).context(format!("resolving the packages of `{}`", part.name)))?;
+    let resolution = Resolution::new(part.recipe.clone(), platform, asked, pins.into_iter().map(to_lock).collect());
+    keep(&kept, &resolution)?;
+    Ok(resolution)
+}
+
+/// Keeps a resolution in the cache, so that a prefix that was wiped with its lock can be made again offline.
+fn keep(path: &Path, resolution: &Resolution) -> OpResult<()> {
+    let folder = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(folder).map_err(at(folder))?;
+    let mut lock = Lock::default();
+    lock.upsert(resolution.clone());
+    lock.write(path)?;
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! Where a run works: which project, which profile, which prefix.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::host::Host;
+use crate::layout::Layout;
+use crate::ops::error::{OpError, OpResult};
+use crate::profile::{ProfileChoice, find_project};
+use crate::state::identity::Claim;
+use crate::state::{Identity, machine_id};
+
+/// What the command line chose.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    /// `-p`.
+    pub profile: Option<String>,
+    /// `--prefix`.
+    pub prefix: Option<PathBuf>,
+    /// `-C`.
+    pub directory: Option<PathBuf>,
+    /// `--set`.
+    pub sets: Vec<String>,
+    /// `--offline`.
+    pub offline: bool,
+    /// `--no-wait`.
+    pub no_wait: bool,
+    /// The verb, for the holder's name and the ledger.
+    pub verb: String,
+}
+
+/// Where a run works.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The surroundings.
+    pub host: Host,
+    /// What the command line chose.
+    pub choice: Choice,
+    /// The folder of `jove.toml`, if there is a project.
+    pub project: Option<PathBuf>,
+    /// The profile.
+    pub profile: ProfileChoice,
+    /// The prefix.
+    pub layout: Layout,
+}
+
+impl Place {
+    /// Finds it.
+    ///
+    /// # Errors
+    /// Outside a project without `-p` or `--prefix`, with a project that is not to be trusted, or without a home.
+    pub fn find(mut host: Host, choice: Choice) -> OpResult<Self> {
+        if let Some(folder) = &choice.directory {
+            let folder = host.folder.join(folder);
+            host.folder = fs_err::canonicalize(&folder).map_err(|error| OpError::usage(format!("-C: {error}")))?;
+        }
+        let home = host.home().ok();
+        let project = find_project(&host.folder, home.as_deref(), host.user)?;
+        let known = choice.prefix.as_ref().map(|prefix| normalise(&host.folder.join(prefix)));
+        let profile = match (&choice.profile, &project, &known) {
+            (Some(profile), _, _) => chosen(profile, &host.folder),
+            (None, None, Some(prefix)) => recorded(prefix).unwrap_or_else(dev),
+            (None, Some(_), _) => dev(),
+            (None, None, None) => return Err(nowhere(&host)),
+        };
+        let root = match known {
+            Some(prefix) => prefix,
+            None => host.prefixes()?.join(folder_name(project.as_deref(), &profile)),
+        };
+        Ok(Self { host, choice, project, profile, layout: Layout::new(root) })
+    }
+
+    /// The profile's name, as the prefix's folder has it.
+    #[must_use]
+    pub fn profile_name(&self) -> String {
+        profile_name(&self.profile)
+    }
+
+    /// The command line that reaches this place again, for hints: `jove-install -p demo`.
+    #[must_use]
+    pub fn command(&self) -> String {
+        // Before it is in PATH it is run by another name: `bootstrap.sh` says so.
+        let mut command = self.host.var("JOVE_COMMAND").unwrap_or("jove-install").to_owned();
+        if let Some(profile) = &self.choice.profile {
+            command.push_str(&format!(" -p {}", shell_words::quote(profile)));
+        }
+        if let Some(prefix) = &self.choice.prefix {
+            command.push_str(&format!(" --prefix {}", shell_words::quote(&prefix.display().to_string())));
+        }
+        command
+    }
+
+    /// Whether anything was installed here.
+    #[must_use]
+    pub fn is_installed(&self) -> bool {
+        self.layout.identity().exists()
+    }
+
+    /// Fails where nothing is installed, or where what is belongs to somebody else: to another checkout of the project that
+    /// would have the same folder, or to the prefix that this one is a copy of.
+    ///
+    /// # Errors
+    /// If there is no installation of ours.
+    pub fn installed(&self) -> OpResult<()> {
+        self.there()?;
+        // One that cannot be read is told by whoever needs it: services can be stopped without.
+        let Ok(Some(identity)) = Identity::open(&self.layout) else { return Ok(()) };
+        if identity.is_copy(&self.layout) || (self.choice.prefix.is_none() && self.project.is_some()) {
+            let project = identity.project.clone();
+            self.check(&identity, &project)?;
+        }
+        Ok(())
+    }
+
+    /// Fails where an identity is not that of this place.
+    ///
+    /// # Errors
+    /// What differs, with the remedies.
+    pub fn check(&self, identity: &Identity, project: &str) -> OpResult<()> {
+        let (profile, machine) = (self.profile_name(), machine_id());
+        let claim = Claim { owner: &self.owner(), project, profile: &profile, machine: &machine };
+        Ok(identity.check(&self.layout, &claim)?)
+    }
+
+    /// The folder that owns the prefix: the project's, or none.
+    #[must_use]
+    pub fn owner(&self) -> PathBuf {
+        self.project.clone().unwrap_or_default()
+    }
+
+    /// Fails where nothing is installed at all.
+    ///
+    /// # Errors
+    /// If there is no installation.
+    pub fn there(&self) -> OpResult<()> {
+        if self.is_installed() {
+            return Ok(());
+        }
+        Err(OpError::failed(format!("nothing is installed in {}", self.layout.root().display()))
+            .hint(format!("install it: {}", self.command()))
+            .hint("what is installed elsewhere: jove-install list"))
+    }
+}
+
+fn dev() -> ProfileChoice {
+    ProfileChoice::Named("dev".to_owned())
+}
+
+fn chosen(profile: &str, folder: &Path) -> ProfileChoice {
+    if profile.contains('/') || profile.ends_with(".toml") {
+        ProfileChoice::File(normalise(&folder.join(profile)))
+    } else {
+        ProfileChoice::Named(profile.to_owned())
+    }
+}
+
+/// The profile that a prefix was made with.
+fn recorded(prefix: &Path) -> Option<ProfileChoice> {
+    #[derive(Deserialize)]
+    struct Head {
+        profile: String,
+    }
+    let text = std::fs::read_to_string(Layout::new(prefix).identity()).ok()?;
+    toml::from_str::<Head>(&text).ok().map(|head| ProfileChoice::Named(head.profile))
+}
+
+fn profile_name(profile: &ProfileChoice) -> String {
+    match profile {
+        ProfileChoice::Named(name) => name.clone(),
+        ProfileChoice::File(file) => {
+            file.file_stem().map_or_else(|| "profile".to_owned(), |stem| stem.to_string_lossy().into_owned())
+        }
+    }
+}
+
+fn folder_name(project: Option<&Path>, profile: &ProfileChoice) -> String {
+    let profile = profile_name(profile);
+    match project {
+        Some(folder) => format!("{}-{profile}", project_name(folder)),
+        None => profile,
+    }
+}
+
+/// `name` of `jove.toml`, else the folder's name. A file that cannot be read says so when it is loaded.
+fn project_name(folder: &Path) -> String {
+    #[derive(Deserialize)]
+    struct Head {
+        name: Option<String>,
+    }
+    let text = std::fs::read_to_string(folder.join("jove.toml")).unwrap_or_default();
+    let name = toml::from_str::<Head>(&text).ok().and_then(|head| head.name);
+    let name = name.filter(|name| !name.is_empty() && !name.contains(['/', '\0']) && !name.starts_with('.'));
+    name.or_else(|| Some(folder.file_name()?.to_string_lossy().into_owned())).unwrap_or_else(|| "project".to_owned())
+}
+
+/// Removes `.` and `..` by words alone: a prefix that does not exist yet has no real path.
+fn normalise(path: &Path) -> PathBuf {
+    let mut made = PathBuf::new();
+    for component in path.components() {
+        match component {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir => {
+                made.pop();
+            }
+            other => made.push(other),
+        }
+    }
+    made
+}
+
+fn nowhere(host: &Host) -> OpError {
+    let message = format!("there is no jove.toml in {} or above it, and no profile is named", host.folder.display());
+    OpError::usage(message)
+        .hint("try the demo: jove-install -p demo")
+        .hint("make this folder a project: jove-install init")
+        .hint("what is installed already: jove-install list")
+}

@@ -1,0 +1,52 @@
+//! `plan`: what `install` would do. Writes nothing in the prefix or the project.
+
+use serde::Serialize;
+
+use crate::diagnostic::Diagnostics;
+use crate::ops::error::OpResult;
+use crate::ops::place::Place;
+use crate::ops::prefix;
+use crate::ops::prepare::{self, Wishes};
+use crate::plan::Change;
+use crate::progress::Reporter;
+
+/// What would be done.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outlook {
+    /// The changes, by part.
+    pub changes: Vec<Change>,
+    /// The parts in all.
+    pub parts: usize,
+    /// Bytes that would be fetched, as far as known.
+    pub fetch: u64,
+    /// What is worth a look.
+    #[serde(skip)]
+    pub warnings: Diagnostics,
+}
+
+/// Plans.
+///
+/// # Errors
+/// Whatever stands in the way of a plan.
+pub fn plan(place: &Place, wishes: &Wishes, report: &Reporter) -> OpResult<Outlook> {
+    let prepared = prepare::prepare(place, wishes, report)?;
+    prefix::check(place, Some(&prepared.loaded.definition.project.name))?;
+    let fetch = prepared
+        .desired
+        .parts
+        .values()
+        .filter_map(|part| part.object.as_ref().filter(|object| !object.exists))
+        .map(|object| match &object.action {
+            crate::plan::Action::Python(action) => {
+                action.resolved.packages.iter().filter_map(|(_, file)| file.size).sum()
+            }
+            crate::plan::Action::Files(_) | crate::plan::Action::Step(_) => 0,
+        })
+        .sum();
+    Ok(Outlook {
+        changes: prepared.plan.changes,
+        parts: prepared.desired.parts.len(),
+        fetch,
+        warnings: prepared.loaded.warnings,
+    })
+}

@@ -1,0 +1,317 @@
+//! From files to a plan: the steps that change nothing, in the order of the design.
+//!
+//! `profile → parts → graph → lock → allot → plan`. What must be kept of it (ports and secrets allotted, pins resolved) is returned
+//! for the caller to write or to drop.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::digest::Digest;
+use crate::fs::Stamp;
+use crate::generation::{self, Manifest};
+use crate::graph::{Graph, Kind, Link};
+use crate::lock::Lock;
+use crate::name::{OptionName, PartName};
+use crate::ops::error::{OpError, OpResult, at};
+use crate::ops::pin::{self, Pinned, Pinning};
+use crate::ops::place::Place;
+use crate::ops::{program, stamp};
+use crate::plan::change::{Installed, diff};
+use crate::plan::value::strings;
+use crate::plan::{Desired, Plan, Snapshot, desire, source};
+use crate::platform::Platform;
+use crate::profile::{self, Definition, Request};
+use crate::progress::Reporter;
+use crate::recipe::{Allot, Catalogue, EdgeKind, Stack, Surroundings, resolve};
+use crate::state::{Allotter, Identity, Registry, State, run};
+use crate::store::Store;
+use crate::text::SecretRef;
+
+/// What a definition says, before anything of the prefix is looked at.
+pub struct Loaded {
+    /// The merged definition.
+    pub definition: Definition,
+    /// The recipes.
+    pub catalogue: Catalogue,
+    /// What is worth a look.
+    pub warnings: Diagnostics,
+}
+
+/// Everything up to the plan.
+pub struct Prepared {
+    /// What was loaded.
+    pub loaded: Loaded,
+    /// With all references resolved.
+    pub stack: Stack,
+    /// The parts and their edges.
+    pub graph: Graph<PartName>,
+    /// The state with everything that was allotted.
+    pub state: State,
+    /// The lock with everything that was resolved.
+    pub lock: Lock,
+    /// Where the lock is kept.
+    pub lock_path: PathBuf,
+    /// With keys.
+    pub desired: Desired,
+    /// What is installed.
+    pub installed: Option<Installed>,
+    /// The difference.
+    pub plan: Plan,
+    /// The stamp of each file and folder whose change makes another plan, none newer than what was read.
+    pub stamps: BTreeMap<PathBuf, Stamp>,
+}
+
+/// How much a preparation may do.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    /// The lock may not change.
+    pub locked: bool,
+    /// `Some("*")` for everything, else a part.
+    pub upgrade: Option<String>,
+    /// What is installed cannot be read, and is to be replaced.
+    pub anew: bool,
+    /// Parts whose objects are to be made again.
+    pub forced: BTreeSet<PartName>,
+    /// Lock the foreign outside bytes only as far as they are locked: no network.
+    pub offline: bool,
+}
+
+/// Loads and merges the layers.
+///
+/// # Errors
+/// Everything that is wrong in the user's files.
+pub fn load(place: &Place) -> OpResult<Loaded> {
+    let catalogue = Catalogue::with_project(place.project.as_deref())?;
+    let request = Request {
+        profile: Some(place.profile.clone()),
+        project: place.project.clone(),
+        example_folder: place.layout.example(),
+        config: place.host.config()?,
+        vars: &place.host.vars,
+        sets: &place.choice.sets,
+        platform: Platform::current(),
+        host_name: place.host.name.clone(),
+        shipped: &catalogue,
+    };
+    let (definition, mut warnings) = profile::load(&request)?;
+    if definition.parts.is_empty() {
+        let message = format!("the project `{}` has no parts, so nothing is installed", definition.project.name);
+        let hint =
+            "`jove-install init --stdout` prints one to begin with, `jove-install recipe list` what parts can be";
+        warnings.push(Diagnostic::warning(message).hint(hint));
+    }
+    Ok(Loaded { definition, catalogue, warnings })
+}
+
+/// Goes all the way to the plan, and writes nothing but the cache of tools.
+///
+/// # Errors
+/// Whatever stands in the way of a plan.
+pub fn prepare(place: &Place, wishes: &Wishes, report: &Reporter) -> OpResult<Prepared> {
+    let begin = jiff::Timestamp::now();
+    let mut loaded = load(place)?;
+    let state = State::load(&place.layout)?;
+    let (stack, state) = resolved(place, &mut loaded, state)?;
+    check_wishes(&stack, wishes)?;
+    let graph = graph(&stack)?;
+    let lock_path = lock_path(place);
+    let lock = Lock::read(&lock_path)?.unwrap_or_default();
+    let pinned = pin::pin(&Pinning { place, loaded: &loaded, stack: &stack, wishes, report }, lock, state)?;
+    let mut stamps = BTreeMap::new();
+    let trees = trees(&loaded, &stack, &mut stamps)?;
+    let snapshot = snapshot(place, trees, &pinned, wishes)?;
+    let desired = desire(&stack, &graph, &snapshot)?;
+    check_pure(&stack, &desired)?;
+    let installed = if wishes.anew { None } else { installed(place)? };
+    let plan = diff(&desired, installed.as_ref());
+    let files = loaded.definition.inputs.iter().cloned().chain(loaded.catalogue.inputs()).chain(pinned.inputs);
+    stamps.extend(files.map(|path| (path.clone(), stamp::look_before(&path, begin))));
+    Ok(Prepared {
+        loaded,
+        stack,
+        graph,
+        state: pinned.state,
+        lock: pinned.lock,
+        lock_path,
+        desired,
+        installed,
+        plan,
+        stamps,
+    })
+}
+
+/// Types options and resolves references, with ports and secrets allotted in a copy of the state.
+///
+/// # Errors
+/// Everything that is wrong in the definition.
+pub fn resolved(place: &Place, loaded: &mut Loaded, state: State) -> OpResult<(Stack, State)> {
+    let id = identity_seed(place)?;
+    let taken = Registry::new(place.host.registry()?).taken_ports(&id);
+    let allotter = Allotter::new(state, &id, taken);
+    let surroundings = Surroundings {
+        layout: &place.layout,
+        run: run_folder(place),
+        platform: Platform::current(),
+        host_name: &place.host.name,
+        vars: &place.host.vars,
+        home: place.host.home().ok(),
+    };
+    let mut giver = Giver(allotter);
+    let (stack, warnings) = resolve(&loaded.definition, &loaded.catalogue, &surroundings, &mut giver)?;
+    loaded.warnings.append(warnings);
+    Ok((stack, giver.0.into_state()))
+}
+
+/// Gives what references ask for from a copy of the state.
+struct Giver(Allotter);
+
+impl Allot for Giver {
+    fn port(&mut self, part: &PartName, option: &OptionName) -> u16 {
+        self.0.port(part, option)
+    }
+
+    fn secret(&mut self, part: &PartName, option: &OptionName) -> SecretRef {
+        self.0.secret(part, option)
+    }
+
+    fn secret_given(&mut self, part: &PartName, option: &OptionName, word: &str) -> SecretRef {
+        self.0.secret_given(part, option, word)
+    }
+}
+
+/// What ports start from: the prefix's identity; before there is one, its path.
+fn identity_seed(place: &Place) -> OpResult<String> {
+    let identity = Identity::open(&place.layout)?;
+    Ok(identity
+        .map_or_else(|| Digest::of(place.layout.root().as_os_str().as_encoded_bytes()).short(), |identity| identity.id))
+}
+
+/// The graph of a stack; cycles of objects and of starts are mistakes.
+///
+/// # Errors
+/// The cycle, drawn.
+pub fn graph(stack: &Stack) -> Result<Graph<PartName>, Diagnostics> {
+    let links = stack.parts.values().flat_map(|part| {
+        part.edges.iter().map(|edge| Link {
+            from: part.name.clone(),
+            to: edge.to.clone(),
+            kind: match edge.kind {
+                EdgeKind::Value => Kind::Value,
+                EdgeKind::Object => Kind::Object,
+                EdgeKind::Start => Kind::Start,
+            },
+            origin: Some(edge.origin.clone()),
+        })
+    });
+    Graph::build(stack.parts.keys().cloned(), links.collect(), &[Kind::Object, Kind::Start])
+        .map_err(|cycles| cycles.to_diagnostics())
+}
+
+/// Where the lock is kept: beside the project's `jove.toml`, else in the prefix.
+#[must_use]
+pub fn lock_path(place: &Place) -> PathBuf {
+    place.project.as_ref().map_or_else(|| place.layout.lock(), |folder| folder.join("jove.lock"))
+}
+
+/// What is installed, if anything is.
+///
+/// # Errors
+/// If the committed generation cannot be read.
+pub fn installed(place: &Place) -> OpResult<Option<Installed>> {
+    let Some(number) = generation::current(&place.layout) else { return Ok(None) };
+    let manifest = Manifest::read(&place.layout, number)?;
+    let services = Manifest::services(&place.layout, number)?;
+    Ok(Some(Installed { manifest, services }))
+}
+
+fn snapshot(place: &Place, trees: BTreeMap<PathBuf, Digest>, pinned: &Pinned, wishes: &Wishes) -> OpResult<Snapshot> {
+    let store = Store::open(&place.layout).map_err(at(&place.layout.store()))?;
+    Ok(Snapshot {
+        platform: Platform::current(),
+        store: place.layout.store(),
+        run: run_folder(place),
+        objects: store.index(),
+        forced: wishes.forced.clone(),
+        python: pinned.python.clone(),
+        trees,
+    })
+}
+
+/// The real run folder. An install makes it before it plans, so that a plan before that may only differ for a long path.
+fn run_folder(place: &Place) -> PathBuf {
+    run::existing(&place.layout).unwrap_or_else(|| place.layout.run())
+}
+
+/// The digest of every folder that is copied or read by a step.
+fn trees(loaded: &Loaded, stack: &Stack, stamps: &mut BTreeMap<PathBuf, Stamp>) -> OpResult<BTreeMap<PathBuf, Digest>> {
+    let mut trees = BTreeMap::new();
+    for part in stack.parts.values() {
+        let inputs = strings(part, "inputs").into_iter().map(PathBuf::from).filter(|_| part.action == "step");
+        for folder in part.sources.iter().map(|source| source.from.clone()).chain(inputs) {
+            if trees.contains_key(&folder) {
+                continue;
+            }
+            if loaded.definition.project.example.is_none() {
+                // Before it is read: a change in between is then seen by the next run.
+                stamps.insert(folder.clone(), stamp::look(&folder));
+            }
+            let digest = tree_digest(&folder, loaded, part)?;
+            trees.insert(folder, digest);
+        }
+    }
+    Ok(trees)
+}
+
+fn tree_digest(folder: &Path, loaded: &Loaded, part: &crate::recipe::ResolvedPart) -> OpResult<Digest> {
+    match source::digest(folder, &loaded.definition.project, &loaded.catalogue) {
+        Ok(digest) => Ok(digest),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let source = part.sources.iter().find(|source| source.from == folder);
+            let origin = source.and_then(|source| source.origin.as_ref()).unwrap_or(&part.origin);
+            let message = format!("the folder {} of part `{}` is not there", folder.display(), part.name);
+            Err(Diagnostics::from(Diagnostic::error(message).at(origin, "")).into())
+        }
+        Err(error) => Err(at(folder)(error)),
+    }
+}
+
+/// `[require] pure = true`: no object may depend on this machine.
+fn check_pure(stack: &Stack, desired: &Desired) -> OpResult<()> {
+    let mut required = stack.facts_required.iter();
+    let required =
+        required.find(|requirement| requirement.subject == "pure" && requirement.value == profile::Value::Bool(true));
+    let Some(required) = required else { return Ok(()) };
+    let impure = desired.parts.values().filter_map(|part| {
+        let object = part.object.as_ref().filter(|object| !object.impure.is_empty())?;
+        let reasons: Vec<&str> = object.impure.iter().map(String::as_str).collect();
+        let message = format!("`{}` depends on this machine: {}", part.name, reasons.join("; "));
+        Some(Diagnostic::error(message).at(&required.origin, "required here"))
+    });
+    let wrong = Diagnostics(impure.collect());
+    if wrong.has_errors() { Err(wrong.into()) } else { Ok(()) }
+}
+
+/// Parts that the command line names must be there.
+fn check_wishes(stack: &Stack, wishes: &Wishes) -> OpResult<()> {
+    let forced = wishes.forced.iter().map(PartName::as_str).filter(|name| *name != program::NAME);
+    for name in forced.chain(wishes.upgrade.as_deref().filter(|name| *name != "*")) {
+        part_named(stack, name)?;
+    }
+    Ok(())
+}
+
+/// The part of that name.
+///
+/// # Errors
+/// If there is none: with the nearest.
+pub fn part_named(stack: &Stack, name: &str) -> OpResult<PartName> {
+    if let Some((name, _)) = stack.parts.get_key_value(name) {
+        return Ok(name.clone());
+    }
+    let error = OpError::usage(format!("there is no part `{name}`"));
+    Err(match crate::name::nearest(name, stack.parts.keys().map(PartName::as_str)) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint("`jove-install graph` shows the parts"),
+    })
+}

@@ -1,0 +1,181 @@
+//! Services: the switch to a generation, and `start`, `stop`, `restart`, `reload`.
+
+use serde::Serialize;
+
+use crate::generation;
+use crate::keeper::lease::Lease;
+use crate::layout::Layout;
+use crate::name::PartName;
+use crate::ops::error::{ErrorKind, OpError, OpResult};
+use crate::ops::place::Place;
+use crate::ops::{prefix, program};
+use crate::progress::{Event, Reporter};
+use crate::service::ServiceSpec;
+use crate::state::{State, run};
+use crate::supervisor::client::Client;
+use crate::supervisor::message::{Outcome, ServiceStatus, SwitchEvent, SwitchOutcome};
+
+/// What is done to services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// Read the configuration again.
+    Reload,
+    /// Stop and start.
+    Restart,
+    /// Start.
+    Start,
+    /// Stop.
+    Stop,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Done {
+    /// The services that it was done to, as they are now.
+    pub services: Vec<ServiceStatus>,
+}
+
+/// Moves the services to a generation and commits it; on failure everything is as before.
+///
+/// # Errors
+/// If a service did not get ready or a promise did not hold: with its last lines.
+pub fn switch(place: &Place, to: u32, report: &Reporter) -> OpResult<()> {
+    report.report(Event::Stage("starting".into()));
+    let program = program::supervising(&place.host, &place.layout, Some(to));
+    let client = Client::ensure(&place.layout, &program)?;
+    match client.switch(to, &place.choice.verb, &mut |event| tell(report, &event))? {
+        SwitchOutcome::Committed => Ok(()),
+        SwitchOutcome::BackedOut { reason, last_lines } => {
+            let back = match generation::current(&place.layout) {
+                Some(current) => format!("generation {current} is as it was; what failed is kept as generation {to}"),
+                None => "nothing was committed, and everything is stopped".to_owned(),
+            };
+            Err(not_ready(place, reason, last_lines).hint(back))
+        }
+    }
+}
+
+fn not_ready(place: &Place, reason: String, last_lines: Vec<String>) -> OpError {
+    let mut error = OpError::new(ErrorKind::NotReady, reason);
+    error.lines.extend(last_lines.into_iter().map(|line| format!("  | {line}")));
+    error.hint(format!("the whole log: {} logs", place.command()))
+}
+
+/// What the supervisor does is shown as it happens.
+fn tell(report: &Reporter, event: &SwitchEvent) {
+    match event {
+        SwitchEvent::Note { text } => report.report(Event::Note(text.clone())),
+        SwitchEvent::Service { service } => {
+            let why = service.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            report.report(Event::Detail(format!("{} is {}{why}", service.name, service.state)));
+        }
+        SwitchEvent::BackedOut { .. }
+        | SwitchEvent::Committed { .. }
+        | SwitchEvent::Done
+        | SwitchEvent::Failed { .. } => {}
+    }
+}
+
+/// Does something to services, all of them if none is named, and waits until it is done.
+///
+/// # Errors
+/// If nothing is installed, a name is unknown, the supervisor cannot be reached, or a service is not as wished afterwards.
+pub fn act(place: &Place, deed: Deed, names: &[String], report: &Reporter) -> OpResult<Done> {
+    place.installed()?;
+    if deed == Deed::Stop && names.is_empty() {
+        // Whatever there is, or is left of it: also without a generation, and with one that cannot be read.
+        stop_all(place, &mut |event| tell(report, &event))?;
+        return Ok(Done { services: Vec::new() });
+    }
+    let Some(current) = generation::current(&place.layout) else {
+        return Err(OpError::failed("no generation is committed yet").hint(format!("install it: {}", place.command())));
+    };
+    let services = generation::Manifest::services(&place.layout, current)?;
+    let chosen = choose(&services.services, names)?;
+    let Some(client) = client(place, deed, current, report)? else {
+        return Ok(Done { services: Vec::new() });
+    };
+    let mut hear = |event: SwitchEvent| tell(report, &event);
+    let outcome = match deed {
+        Deed::Reload => client.reload(&chosen, &mut hear)?,
+        Deed::Restart => client.restart(&chosen, &mut hear)?,
+        Deed::Start => client.start(&chosen, &mut hear)?,
+        Deed::Stop => client.stop(&chosen, &mut hear)?,
+    };
+    if let Outcome::Failed { reason, last_lines } = outcome {
+        return Err(not_ready(place, reason, last_lines));
+    }
+    let services = client.status()?.services.into_iter();
+    Ok(Done { services: services.filter(|service| chosen.is_empty() || chosen.contains(&service.name)).collect() })
+}
+
+/// Ends every process of the prefix, keeper and supervisor too. Services whose keeper was killed are taken over first.
+///
+/// # Errors
+/// If something could not be stopped.
+pub fn stop_all(place: &Place, hear: &mut dyn FnMut(SwitchEvent)) -> OpResult<()> {
+    let Some(client) = reach(place)? else { return Ok(()) };
+    match client.shutdown(hear)? {
+        Outcome::Done => Ok(()),
+        Outcome::Failed { reason, .. } => Err(OpError::failed(format!("something could not be stopped: {reason}"))),
+    }
+}
+
+/// Whether services may be running although nobody answers: their keeper was killed.
+fn has_leases(layout: &Layout) -> bool {
+    run::existing(layout).is_some_and(|run| !Lease::read_all(&run).0.is_empty())
+}
+
+/// The supervisor; it is started for whatever needs it, and left alone by a stop.
+fn client(place: &Place, deed: Deed, current: u32, report: &Reporter) -> OpResult<Option<Client>> {
+    if deed == Deed::Stop {
+        return reach(place);
+    }
+    let entered = prefix::enter_existing(place, report)?;
+    prefix::check(place, None)?;
+    let mut state = State::load(&place.layout)?;
+    prefix::run_folder(place, &entered.identity, &mut state)?;
+    state.save(&place.layout)?;
+    prefix::register(place, &entered.identity, &state)?;
+    let program = program::supervising(&place.host, &place.layout, Some(current));
+    Ok(Some(Client::ensure(&place.layout, &program)?))
+}
+
+/// The supervisor, for those who end things: one is started only if services may be running although nobody answers, because
+/// both processes of ours were killed.
+///
+/// # Errors
+/// If it cannot be reached or started.
+fn reach(place: &Place) -> OpResult<Option<Client>> {
+    let layout = &place.layout;
+    if let Some(client) = Client::connect(layout)? {
+        return Ok(Some(client));
+    }
+    if !has_leases(layout) {
+        return Ok(None);
+    }
+    Ok(Some(Client::ensure(layout, &program::supervising(&place.host, layout, None))?))
+}
+
+/// The services of those names: a service's own name, or its part's for all of the part's.
+///
+/// # Errors
+/// If a name is neither, with the nearest.
+pub fn choose(services: &[ServiceSpec], names: &[String]) -> OpResult<Vec<PartName>> {
+    let mut chosen = Vec::new();
+    for name in names {
+        let meant = services.iter().filter(|spec| spec.name.as_str() == name || spec.part.as_str() == name);
+        let before = chosen.len();
+        chosen.extend(meant.map(|spec| spec.name.clone()));
+        if chosen.len() == before {
+            let error = OpError::usage(format!("there is no service `{name}`"));
+            let known: Vec<&str> = services.iter().map(|spec| spec.name.as_str()).collect();
+            return Err(match crate::name::nearest(name, known.iter().copied()) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error.hint(format!("there are: {}", known.join(", "))),
+            });
+        }
+    }
+    chosen.dedup();
+    Ok(chosen)
+}

@@ -1,0 +1,98 @@
+//! `status`: how the services are. Never waits, changes nothing.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::generation::{self, Hold, Manifest};
+use crate::ops::error::OpResult;
+use crate::ops::place::Place;
+use crate::ops::rollback;
+use crate::ops::service::choose;
+use crate::service::{Kind, ServiceSpec};
+use crate::supervisor::client::Client;
+use crate::supervisor::message::{ServiceKind, ServiceState, ServiceStatus};
+
+/// How a prefix is.
+#[derive(Debug, Clone, Serialize)]
+pub struct PrefixStatus {
+    /// The prefix.
+    pub prefix: PathBuf,
+    /// The profile.
+    pub profile: String,
+    /// The committed generation.
+    pub generation: Option<u32>,
+    /// Whether the supervisor runs.
+    pub supervised: bool,
+    /// A rollback that holds the prefix, for people.
+    pub held: Option<String>,
+    /// The services, by name.
+    pub services: Vec<ServiceStatus>,
+}
+
+impl PrefixStatus {
+    /// Whether every service is ready (a step: done).
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.supervised && self.generation.is_some() && self.services.iter().all(is_well)
+    }
+}
+
+/// Looks at the services of those names, or at all.
+///
+/// # Errors
+/// If nothing is installed, a name is unknown, or what is cannot be read.
+pub fn status(place: &Place, names: &[String]) -> OpResult<PrefixStatus> {
+    place.installed()?;
+    let generation = generation::current(&place.layout);
+    let specs = match generation {
+        Some(number) => Manifest::services(&place.layout, number)?.services,
+        None => Vec::new(),
+    };
+    let answer = match Client::connect(&place.layout)? {
+        Some(client) => Some(client.status()?),
+        None => None,
+    };
+    let supervised = answer.is_some();
+    let live = answer.map(|status| status.services).unwrap_or_default();
+    let mut services = if live.is_empty() { specs.iter().map(stopped).collect() } else { live };
+    if !names.is_empty() {
+        let chosen = choose(&specs, names)?;
+        services.retain(|service: &ServiceStatus| chosen.contains(&service.name));
+    }
+    Ok(PrefixStatus {
+        prefix: place.layout.root().to_owned(),
+        profile: place.profile_name(),
+        generation,
+        supervised,
+        held: Hold::in_force(&place.layout)
+            .map_or_else(|error| Some(error.to_string()), |hold| hold.map(|hold| rollback::shown(&hold))),
+        services,
+    })
+}
+
+/// Whether a service is as it should be.
+#[must_use]
+pub fn is_well(service: &ServiceStatus) -> bool {
+    matches!(service.state, ServiceState::Ready | ServiceState::Done)
+}
+
+/// A service of a prefix that nobody supervises.
+fn stopped(spec: &ServiceSpec) -> ServiceStatus {
+    let (kind, state) = match spec.kind {
+        Kind::Daemon => (ServiceKind::Daemon, ServiceState::Stopped),
+        Kind::Step { .. } => (ServiceKind::Step, ServiceState::Done),
+    };
+    ServiceStatus {
+        name: spec.name.clone(),
+        part: spec.part.clone(),
+        kind,
+        state,
+        pid: None,
+        since: String::new(),
+        restarts: 0,
+        urls: spec.urls.clone(),
+        reason: None,
+        last_exit: None,
+    }
+}
