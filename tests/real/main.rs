@@ -1,1 +1,16 @@
+//! Tests with real software from the package indexes; run by CI, apart from the others (`cargo test --test real`).
+//!
+//! With the variable `JOVE_TEST_OFFLINE` those that need an index say that they are skipped.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where something is not as it should be")]
+
+mod canary;
+mod crash;
+mod demo;
+mod dev;
+mod home;
+mod packages;
+mod python;
+#[path = "../it/sandbox.rs"]
+mod sandbox;
+mod wsgi;

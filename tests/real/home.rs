@@ -1,0 +1,196 @@
+//! [`Home`]: a [`Sandbox`] that reaches the package index, with a download cache that all tests fill once.
+#![allow(clippy::disallowed_methods, reason = "which index there is, is said by the surroundings")]
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::ops::{Deref, DerefMut};
+use std::os::unix::fs::lchown;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::sandbox::{Listing, Sandbox};
+
+/// Far more than anything here needs: what never comes must not hang the suite.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One at a time fills the common cache.
+static FILLING: Mutex<()> = Mutex::new(());
+
+/// Everything that the tests install, so that the index is asked for it once.
+const EVERYTHING: &str = r#"
+[parts.wps]
+recipe = "python"
+pypi   = ["pywps >=4.6"]
+[parts.flask]
+recipe = "python"
+pypi   = ["flask"]
+[parts.django]
+recipe = "python"
+pypi   = ["django"]
+[parts.pyramid]
+recipe = "python"
+pypi   = ["pyramid"]
+"#;
+
+/// A home with network.
+#[derive(Debug)]
+pub struct Home(Sandbox);
+
+impl Deref for Home {
+    type Target = Sandbox;
+
+    fn deref(&self) -> &Sandbox {
+        &self.0
+    }
+}
+
+impl DerefMut for Home {
+    fn deref_mut(&mut self) -> &mut Sandbox {
+        &mut self.0
+    }
+}
+
+impl Home {
+    /// A fresh home with a warm download cache; nothing where tests shall not use the network.
+    pub fn new() -> Option<Self> {
+        if !may_use_the_network() {
+            return None;
+        }
+        let home = Self::cold();
+        let common = common_cache();
+        copy(&common, &home.cache(), &home);
+        Some(home)
+    }
+
+    fn cold() -> Self {
+        let mut sandbox = Sandbox::new();
+        let of_index = ["INDEX", "FIND_LINKS", "CERT", "PROXY", "TRUSTED", "TIMEOUT"];
+        for (name, value) in std::env::vars() {
+            let is_tool = name.starts_with("PIP_") || name.starts_with("UV_");
+            let is_way = name.to_uppercase().ends_with("_PROXY") || name.starts_with("SSL_CERT_");
+            if is_way || is_tool && of_index.iter().any(|part| name.contains(part)) {
+                sandbox.set(&name, value);
+            }
+        }
+        Self(sandbox)
+    }
+
+    /// The download cache.
+    pub fn cache(&self) -> PathBuf {
+        self.home().join(".cache/jove-install")
+    }
+
+    /// All that the user could have written, without the download cache.
+    pub fn outside(&self) -> Listing {
+        self.listing().without(&self.cache()).without(&self.home().join(".cache"))
+    }
+
+    /// What `status --json` says; it ends with 1 where not all is ready.
+    #[track_caller]
+    pub fn status(&self, place: &[&str]) -> Value {
+        self.run(&[&["status", "--json"], place].concat()).json()
+    }
+
+    /// One service of it.
+    #[track_caller]
+    pub fn service(&self, place: &[&str], name: &str) -> Value {
+        let status = self.status(place);
+        let services = status["services"].as_array().unwrap_or_else(|| panic!("{status}"));
+        services.iter().find(|service| service["name"] == name).unwrap_or_else(|| panic!("no {name}: {status}")).clone()
+    }
+
+    /// The first address of a service.
+    #[track_caller]
+    pub fn url(&self, place: &[&str], name: &str) -> String {
+        self.service(place, name)["urls"][0].as_str().expect("an address").to_owned()
+    }
+
+    /// Waits until something holds.
+    #[track_caller]
+    pub fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let begin = Instant::now();
+        while !holds() {
+            assert!(begin.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// Whether tests may use the network; says so, if not.
+pub fn may_use_the_network() -> bool {
+    let offline = std::env::var_os("JOVE_TEST_OFFLINE").is_some();
+    if offline {
+        // Not by `eprintln!`, which a passing test does not show.
+        let name = std::thread::current().name().unwrap_or_default().to_owned();
+        let _ = writeln!(std::io::stderr(), "{name} is skipped, because JOVE_TEST_OFFLINE is set");
+    }
+    !offline
+}
+
+/// What a server answers: its status and its text.
+#[derive(Debug)]
+pub struct Answer {
+    /// `200`; 0 if nobody answers.
+    pub status: u16,
+    /// The body.
+    pub text: String,
+}
+
+/// Asks for an address `http://host:port/…`.
+pub fn get(url: &str) -> Answer {
+    ask(url).unwrap_or_else(|error| Answer { status: 0, text: error.to_string() })
+}
+
+fn ask(url: &str) -> std::io::Result<Answer> {
+    let rest = url.strip_prefix("http://").expect("http");
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let mut stream = TcpStream::connect(host)?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    write!(stream, "GET /{path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
+    Ok(Answer { status, text: body.to_owned() })
+}
+
+/// `kill -9`.
+pub fn kill(pid: &Value) {
+    let pid = pid.as_i64().and_then(|pid| Pid::from_raw(i32::try_from(pid).unwrap())).expect("a process");
+    kill_process(pid, Signal::KILL).expect("killed");
+}
+
+/// The common cache, below the build folder, filled by the first who asks.
+fn common_cache() -> PathBuf {
+    let _one = FILLING.lock().unwrap_or_else(PoisonError::into_inner);
+    let common = Path::new(env!("CARGO_TARGET_TMPDIR")).join("real-cache");
+    if !common.exists() {
+        let home = Home::cold();
+        home.write("jove.toml", EVERYTHING);
+        home.run(&["install", "--no-start", "-p", "demo"]).success();
+        let filling = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let copied = filling.path().join("cache");
+        let done = Command::new("cp").arg("-r").arg(home.cache()).arg(&copied).status().unwrap();
+        assert!(done.success());
+        std::fs::rename(copied, &common).unwrap();
+    }
+    common
+}
+
+/// Copies a folder and gives it to the sandbox's user.
+fn copy(from: &Path, to: &Path, home: &Home) {
+    let parent = to.parent().unwrap();
+    std::fs::create_dir_all(parent).unwrap();
+    home.own(parent);
+    let done = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
+    assert!(done.success());
+    for entry in walkdir::WalkDir::new(to).into_iter().map(Result::unwrap) {
+        lchown(entry.path(), Some(home.user()), None).unwrap();
+    }
+}
