@@ -11,7 +11,7 @@
 //! | 5 | [`apply`] plan → objects → generation |
 //! | 4 | [`plan`], [`supervisor`] |
 //! | 3 | [`recipe`], [`lock`], [`generation`], [`state`], [`keeper`] |
-//! | 2 | [`profile`], [`graph`], [`service`], [`store`], and providers: [`pypi`] |
+//! | 2 | [`profile`], [`graph`], [`service`], [`store`], and where software comes from: [`pypi`], [`provider`] |
 //! | 1 | [`net`], [`archive`], [`template`], [`process`] |
 //! | 0 | [`checkpoint`], [`condition`], [`diagnostic`], [`digest`], [`fs`], [`host`], [`layout`], [`name`], [`platform`], [`progress`], [`text`] |
 //!
@@ -39,6 +39,7 @@ pub mod platform;
 pub mod process;
 pub mod profile;
 pub mod progress;
+pub mod provider;
 pub mod pypi;
 pub mod recipe;
 pub mod service;

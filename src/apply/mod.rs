@@ -1,14 +1,16 @@
 //! Obeys a plan: objects are built side by side along the graph, sealed together, and become a generation.
 //!
-//! One file an action ([`files`], [`python`], [`step`]); [`schedule`] hands them to threads; [`generation`] writes what came of it.
+//! One file an action ([`files`], [`packages`], [`python`], [`step`]); [`schedule`] hands them to threads; [`generation`] writes what came of it.
 
 pub mod files;
 pub mod generation;
+pub mod packages;
 pub mod python;
 pub mod schedule;
 pub mod step;
 
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use crate::archive::ArchiveError;
 use crate::host::Host;
@@ -17,6 +19,7 @@ use crate::name::PartName;
 use crate::net::{Cache, Client};
 use crate::process::ProcessError;
 use crate::progress::Reporter;
+use crate::provider::{self, ProvideError};
 use crate::pypi::EnvironmentError;
 use crate::recipe::Catalogue;
 use crate::store::{Store, StoreError};
@@ -41,6 +44,43 @@ pub struct Workshop<'a> {
     pub report: Reporter,
     /// How many builds at once.
     pub jobs: usize,
+    /// Hash cached files again before they are used (`verify --repair`).
+    pub distrust: bool,
+}
+
+impl Workshop<'_> {
+    /// What a provider needs of it.
+    #[must_use]
+    pub fn provider_kit<'a>(&'a self, log: &'a Path) -> provider::Kit<'a> {
+        provider::Kit {
+            host: self.host,
+            client: self.client,
+            cache: self.cache,
+            report: &self.report,
+            log,
+            jobs: self.jobs.max(4),
+            distrust: self.distrust,
+        }
+    }
+}
+
+/// What is to be remembered of an object that was filled.
+#[derive(Debug, Default)]
+pub struct Made {
+    /// What made it.
+    pub action: &'static str,
+    /// Why it depends on this machine, besides what the plan knew.
+    pub impure: BTreeSet<String>,
+    /// What was found while making it.
+    pub facts: BTreeMap<String, String>,
+}
+
+impl Made {
+    /// By an action of which there is nothing more to say.
+    #[must_use]
+    pub fn by(action: &'static str) -> Self {
+        Self { action, ..Self::default() }
+    }
 }
 
 /// Why an object could not be built.
@@ -63,6 +103,12 @@ pub enum BuildError {
     /// The tools for Python work were not found.
     #[error(transparent)]
     Tools(#[from] python::ToolsError),
+    /// A provider could not fill it.
+    #[error(transparent)]
+    Provide(#[from] ProvideError),
+    /// What a provider gave has not the names that the part promises.
+    #[error(transparent)]
+    Names(#[from] packages::NamesError),
     /// A command failed.
     #[error(transparent)]
     Run(#[from] ProcessError),
@@ -85,7 +131,7 @@ pub struct Failure {
     pub blocked: Vec<PartName>,
 }
 
-pub(crate) fn io_at(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> BuildError {
+pub(crate) fn io_at(path: &Path) -> impl FnOnce(std::io::Error) -> BuildError {
     let path = path.to_owned();
     |source| BuildError::Io { path, source }
 }

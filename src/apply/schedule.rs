@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc;
 
-use crate::apply::{BuildError, Failure, Workshop, files, python, step};
+use crate::apply::{BuildError, Failure, Made, Workshop, files, packages, python, step};
 use crate::checkpoint;
 use crate::graph::{Graph, Kind, Queue};
 use crate::name::PartName;
@@ -76,26 +76,22 @@ fn build_part(part: &DesiredPart, workshop: &Workshop<'_>) -> Result<Option<Seal
     };
     workshop.report.report(Event::Begin { task: part.name.to_string(), total: None });
     checkpoint::pass("object-before-build");
-    let record = run(part, &object.action, &build, workshop)?;
+    let made = run(part, &object.action, &build, workshop)?;
     checkpoint::pass("object-after-build");
     let sealed = build.finish(ObjectRecord {
-        action: record.to_owned(),
-        impure: object.impure.clone(),
-        facts: part.facts.clone(),
+        action: made.action.to_owned(),
+        impure: object.impure.iter().cloned().chain(made.impure).collect(),
+        facts: part.facts.clone().into_iter().chain(made.facts).collect(),
     })?;
     workshop.report.report(Event::End { task: part.name.to_string() });
     Ok(Some(sealed))
 }
 
-fn run(
-    part: &DesiredPart,
-    action: &Action,
-    build: &Build,
-    workshop: &Workshop<'_>,
-) -> Result<&'static str, BuildError> {
+fn run(part: &DesiredPart, action: &Action, build: &Build, workshop: &Workshop<'_>) -> Result<Made, BuildError> {
     match action {
-        Action::Files(action) => files::make(action, build.folder(), workshop).map(|()| "files"),
-        Action::Python(action) => python::make(part, action, build.folder(), workshop).map(|()| "python"),
-        Action::Step(action) => step::make(part, action, build.folder(), workshop).map(|()| "step"),
+        Action::Files(action) => files::make(action, build.folder(), workshop).map(|()| Made::by("files")),
+        Action::Packages(action) => packages::make(part, action, build.folder(), workshop),
+        Action::Python(action) => python::make(part, action, build.folder(), workshop).map(|()| Made::by("python")),
+        Action::Step(action) => step::make(part, action, build.folder(), workshop).map(|()| Made::by("step")),
     }
 }

@@ -65,6 +65,9 @@ pub struct Pin {
     pub version: String,
     /// What kind of source it comes from: `pypi`.
     pub provider: String,
+    /// Where its provider's index has it, in the provider's own words.
+    #[serde(default)]
+    pub place: Option<String>,
     /// Where it applies, in the provider's own words, if not everywhere.
     #[serde(default)]
     pub marker: Option<String>,

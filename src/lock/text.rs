@@ -72,6 +72,7 @@ impl Pin {
             ("name", Some(&self.name)),
             ("version", Some(&self.version)),
             ("provider", Some(&self.provider)),
+            ("place", self.place.as_ref()),
             ("marker", self.marker.as_ref()),
             ("trust", Some(&self.trust)),
         ];

@@ -113,6 +113,7 @@ failed_by!(
     crate::net::FetchError,
     crate::net::NetError,
     crate::apply::python::ToolsError,
+    crate::provider::ProvideError,
     crate::pypi::EnvironmentError,
     crate::pypi::IndexError,
     crate::pypi::PackageFetchError,

@@ -16,7 +16,7 @@ use crate::net::{Cache, Client};
 use crate::ops::error::{ErrorKind, OpError, OpResult, at};
 use crate::ops::place::Place;
 use crate::ops::prepare::{self, Prepared, Wishes};
-use crate::ops::{example, prefix, program, python, rollback, service, stamp};
+use crate::ops::{example, fetch, prefix, program, rollback, service, stamp};
 use crate::plan::Change;
 use crate::progress::{Event, Reporter};
 use crate::state::State;
@@ -189,9 +189,10 @@ fn make(place: &Place, prepared: &Prepared, request: &Request, report: &Reporter
         logs: layout.log().join("install").join(number.to_string()),
         report: report.clone(),
         jobs: request.jobs.unwrap_or_else(processors),
+        distrust: request.distrust,
     };
     report.report(Event::Stage("fetching".into()));
-    python::fetch(&workshop, prepared, request.distrust)?;
+    fetch::fetch(&workshop, prepared)?;
     report.report(Event::Stage("building".into()));
     let fresh = request.force.iter().any(|name| name == program::NAME);
     let program = program::seal(&place.host, &store, fresh)?;

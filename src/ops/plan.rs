@@ -37,6 +37,9 @@ pub fn plan(place: &Place, wishes: &Wishes, report: &Reporter) -> OpResult<Outlo
         .values()
         .filter_map(|part| part.object.as_ref().filter(|object| !object.exists))
         .map(|object| match &object.action {
+            crate::plan::Action::Packages(action) => {
+                action.resolved.pins.iter().flat_map(|pin| &pin.files).filter_map(|file| file.size).sum()
+            }
             crate::plan::Action::Python(action) => {
                 action.resolved.packages.iter().filter_map(|(_, file)| file.size).sum()
             }

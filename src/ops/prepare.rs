@@ -234,6 +234,7 @@ fn snapshot(place: &Place, trees: BTreeMap<PathBuf, Digest>, pinned: &Pinned, wi
         objects: store.index(),
         forced: wishes.forced.clone(),
         python: pinned.python.clone(),
+        packages: pinned.packages.clone(),
         trees,
     })
 }

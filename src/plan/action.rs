@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use crate::digest::Digest;
-use crate::plan::snapshot::ResolvedPython;
+use crate::plan::snapshot::{ResolvedPackages, ResolvedPython};
 
 /// How an object is made.
 #[derive(Debug, Clone)]
 pub enum Action {
     /// Rendered files and copied folders.
     Files(FilesAction),
+    /// Programs of a provider.
+    Packages(Box<PackagesAction>),
     /// A Python environment.
     Python(Box<PythonAction>),
     /// A command that fills the object.
@@ -69,6 +73,24 @@ pub enum TreeSource {
 pub struct PythonAction {
     /// What its part resolved to.
     pub resolved: ResolvedPython,
+}
+
+/// Programs of a provider.
+#[derive(Debug, Clone)]
+pub struct PackagesAction {
+    /// What its part resolved to.
+    pub resolved: ResolvedPackages,
+    /// The names that it has whatever the provider.
+    pub names: Names,
+}
+
+/// Names in an object that are the same for every provider.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Names {
+    /// Programs that are to be in `bin/`.
+    pub programs: Vec<String>,
+    /// For each name, the places where it may be; the first that is there counts.
+    pub links: BTreeMap<String, Vec<String>>,
 }
 
 /// A command that fills the object.

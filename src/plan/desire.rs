@@ -8,7 +8,9 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::digest::Digest;
 use crate::graph::{Graph, Kind};
 use crate::name::PartName;
-use crate::plan::action::{Action, FilesAction, PythonAction, RenderedFile, StepAction, Tree, TreeSource};
+use crate::plan::action::{
+    Action, FilesAction, Names, PackagesAction, PythonAction, RenderedFile, StepAction, Tree, TreeSource,
+};
 use crate::plan::fact::facts;
 use crate::plan::key;
 use crate::plan::secret::{Sealed, rendered_paths};
@@ -155,6 +157,7 @@ impl Lowering<'_> {
 
     fn action(&mut self, part: &ResolvedPart) -> Option<(Digest, Action, BTreeSet<String>)> {
         match part.action.as_str() {
+            "packages" => self.packages(part),
             "python" => self.python(part),
             "step" => Some(self.step(part)),
             _ if part.files.is_empty() && part.sources.is_empty() => None,
@@ -179,6 +182,14 @@ impl Lowering<'_> {
         let action = PythonAction { resolved };
         let key = key::of_python(&action, &self.snapshot.platform, &self.snapshot.store);
         Some((key, Action::Python(Box::new(action)), impure))
+    }
+
+    fn packages(&self, part: &ResolvedPart) -> Option<(Digest, Action, BTreeSet<String>)> {
+        let resolved = self.snapshot.packages.get(&part.name)?.clone();
+        let impure = resolved.facts.iter().map(|(name, fact)| format!("uses {name} of this machine: {fact}")).collect();
+        let action = PackagesAction { resolved, names: names(part) };
+        let key = key::of_packages(&action, &self.snapshot.platform, &self.snapshot.store);
+        Some((key, Action::Packages(Box::new(action)), impure))
     }
 
     fn step(&mut self, part: &ResolvedPart) -> (Digest, Action, BTreeSet<String>) {
@@ -359,10 +370,28 @@ fn with_own_folder(mut object: DesiredObject, name: &PartName, folder: Option<&P
             }
             &mut step.files
         }
-        Action::Python(_) => return object,
+        Action::Packages(_) | Action::Python(_) => return object,
     };
     for file in &mut files.files {
         file.content = file.content.replace(&mark, &own);
     }
     object
+}
+
+/// The names that an object has whatever its provider.
+fn names(part: &ResolvedPart) -> Names {
+    let links = match part.options.get("links").map(|option| &option.value) {
+        Some(OptionValue::Table(table)) => {
+            table.iter().map(|(name, places)| (name.clone(), places_of(places))).collect()
+        }
+        _ => BTreeMap::new(),
+    };
+    Names { programs: strings(part, "programs"), links }
+}
+
+fn places_of(value: &OptionValue) -> Vec<String> {
+    match value {
+        OptionValue::List(list) => list.iter().map(|text| text_of(text).to_string()).collect(),
+        one => vec![text_of(one).to_string()],
+    }
 }

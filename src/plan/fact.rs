@@ -26,7 +26,7 @@ pub(super) fn facts(
         let folder = folders.get(&need.to).and_then(|folder| folder.file_name());
         facts.insert(format!("object {}", need.to), folder.map_or(String::new(), |name| name.to_string_lossy().into()));
     }
-    if let Some(Action::Python(_) | Action::Step(_)) = object.map(|object| &object.action) {
+    if let Some(Action::Packages(_) | Action::Python(_) | Action::Step(_)) = object.map(|object| &object.action) {
         // It is baked into what they make.
         let prefix = snapshot.store.parent().unwrap_or(&snapshot.store);
         facts.insert("the prefix".into(), prefix.display().to_string());
@@ -35,6 +35,11 @@ pub(super) fn facts(
         let interpreter = &resolved.interpreter;
         facts.insert("host python".into(), format!("{} ({})", interpreter.version, interpreter.path.display()));
         facts.extend(resolved.packages.iter().map(|(pin, _)| (format!("package {}", pin.name), pin.version.clone())));
+    }
+    if let Some(resolved) = snapshot.packages.get(&part.name) {
+        facts.insert("provider".into(), resolved.request.provider().name().into());
+        facts.extend(resolved.pins.iter().map(|pin| (format!("package {}", pin.name), pin.version.clone())));
+        facts.extend(resolved.facts.iter().map(|(name, fact)| (format!("host {name}"), fact.clone())));
     }
     if part.action == "step" {
         let digest = |path: &String| snapshot.trees.get(Path::new(path)).map(Digest::short);

@@ -8,11 +8,13 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::digest::Digest;
-use crate::plan::action::{FilesAction, PythonAction, StepAction};
+use crate::plan::action::{FilesAction, PackagesAction, PythonAction, StepAction};
 use crate::platform::Platform;
 
 /// Raised when `files` would give other bytes for the same inputs.
 pub const FILES_VERSION: u32 = 1;
+/// Raised when `packages` would give other bytes for the same inputs.
+pub const PACKAGES_VERSION: u32 = 1;
 /// Raised when `python` would give other bytes for the same inputs.
 pub const PYTHON_VERSION: u32 = 1;
 /// Raised when `step` would give other bytes for the same inputs.
@@ -64,6 +66,20 @@ pub fn of_python(python: &PythonAction, platform: &Platform, store: &Path) -> Di
         resolved.packages.iter().map(|(pin, file)| (&pin.name, (&file.file, file.sha256))).collect();
     let editable: Vec<_> = resolved.editable.iter().map(|source| (&source.folder, &source.extras)).collect();
     digest("python", PYTHON_VERSION, (platform, store, interpreter, files, editable))
+}
+
+/// The key of a provider's programs. Providers write the folder's path into programs, so the store's path is in it.
+#[must_use]
+pub fn of_packages(packages: &PackagesAction, platform: &Platform, store: &Path) -> Digest {
+    let resolved = &packages.resolved;
+    let provider = resolved.request.provider();
+    let pins: BTreeMap<_, _> = resolved
+        .pins
+        .iter()
+        .map(|pin| (&pin.name, pin.files.iter().map(|file| file.sha256).collect::<Vec<_>>()))
+        .collect();
+    let from = (provider.name(), provider.version(), provider.settings());
+    digest("packages", PACKAGES_VERSION, (platform, store, from, pins, &resolved.facts, &packages.names))
 }
 
 /// The key of a step: its command, variables, files and the folders that it reads.

@@ -15,7 +15,7 @@ pub mod source;
 mod tests;
 pub mod value;
 
-pub use action::{Action, FilesAction, PythonAction, RenderedFile, StepAction, Tree};
+pub use action::{Action, FilesAction, Names, PackagesAction, PythonAction, RenderedFile, StepAction, Tree};
 pub use change::{Change, Deed, Plan};
 pub use desire::{Desired, DesiredPart, desire};
-pub use snapshot::{ResolvedPython, Snapshot};
+pub use snapshot::{ResolvedPackages, ResolvedPython, Snapshot};

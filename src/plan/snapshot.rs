@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::digest::Digest;
 use crate::name::PartName;
 use crate::platform::Platform;
+use crate::provider;
 use crate::pypi::{EditableSource, Interpreter, PackageName, Pinned, PinnedFile};
 use crate::store::Index;
 
@@ -25,6 +26,8 @@ pub struct Snapshot {
     pub forced: BTreeSet<PartName>,
     /// What each Python part resolved to.
     pub python: BTreeMap<PartName, ResolvedPython>,
+    /// What each part with packages of a provider resolved to.
+    pub packages: BTreeMap<PartName, ResolvedPackages>,
     /// The digest of each folder that a part copies or a step reads.
     pub trees: BTreeMap<PathBuf, Digest>,
 }
@@ -40,4 +43,17 @@ pub struct ResolvedPython {
     pub editable: Vec<EditableSource>,
     /// Packages that may be built from source.
     pub build: Vec<PackageName>,
+}
+
+/// What a part with packages of a provider resolved to.
+#[derive(Debug, Clone)]
+pub struct ResolvedPackages {
+    /// What its provider is asked.
+    pub request: provider::Request,
+    /// Why this provider.
+    pub reason: String,
+    /// The answer.
+    pub pins: Vec<provider::Pinned>,
+    /// What of this machine it uses.
+    pub facts: BTreeMap<String, String>,
 }

@@ -355,6 +355,7 @@ fn bring_form(written: Written, wrong: &mut Diagnostics) -> Option<BringForm> {
     if recipe.is_none() {
         fields.missing("recipe");
     }
+    let name = fields.text("name");
     let when = when(&mut fields);
     let mut options = BTreeMap::new();
     for (name, value) in fields.table("options") {
@@ -367,9 +368,18 @@ fn bring_form(written: Written, wrong: &mut Diagnostics) -> Option<BringForm> {
     }
     fields.done();
     let recipe = recipe?;
-    if recipe.0.parse::<PartName>().is_err() {
-        let said = format!("`{}` is no recipe that can be brought: the part is called as its recipe", recipe.0);
-        wrong.push(Diagnostic::error(said).at(&recipe.1, ""));
-    }
-    Some(BringForm { recipe, when, options })
+    let name = match name.map(|(name, origin)| (name.parse::<PartName>(), origin)) {
+        Some((Ok(name), origin)) => Some((name, origin)),
+        Some((Err(error), origin)) => {
+            wrong.push(Diagnostic::error(error.to_string()).at(&origin, ""));
+            None
+        }
+        None if recipe.0.parse::<PartName>().is_err() => {
+            let said = format!("`{}` is no name for a part: a part that is brought is called as its recipe", recipe.0);
+            wrong.push(Diagnostic::error(said).at(&recipe.1, "").hint("give it a `name`"));
+            None
+        }
+        None => None,
+    };
+    Some(BringForm { recipe, name, when, options })
 }

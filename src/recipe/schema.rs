@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::condition::NeedCondition;
 use crate::diagnostic::{Origin, Source};
-use crate::name::OptionName;
+use crate::name::{OptionName, PartName};
 use crate::profile::Value;
 
 /// A value as written, with its place.
@@ -80,6 +80,8 @@ pub enum Action {
     Files,
     /// Nothing: the part has no object.
     None,
+    /// Programs of a provider.
+    Packages,
     /// A Python environment, and files.
     Python,
     /// A command that writes into it, and files.
@@ -88,8 +90,13 @@ pub enum Action {
 
 impl Action {
     /// All of them, by the words of `recipe.toml`.
-    pub const WORDS: [(&'static str, Self); 4] =
-        [("files", Self::Files), ("none", Self::None), ("python", Self::Python), ("step", Self::Step)];
+    pub const WORDS: [(&'static str, Self); 5] = [
+        ("files", Self::Files),
+        ("none", Self::None),
+        ("packages", Self::Packages),
+        ("python", Self::Python),
+        ("step", Self::Step),
+    ];
 
     /// The word of `recipe.toml`.
     #[must_use]
@@ -97,6 +104,7 @@ impl Action {
         match self {
             Self::Files => "files",
             Self::None => "none",
+            Self::Packages => "packages",
             Self::Python => "python",
             Self::Step => "step",
         }
@@ -322,8 +330,10 @@ pub struct PromiseForm {
 /// `[[brings]]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BringForm {
-    /// The recipe of the part that is added, and its name.
+    /// The recipe of the part that is added.
     pub recipe: (String, Origin),
+    /// The part's name; called as its recipe if `None`.
+    pub name: Option<(PartName, Origin)>,
     /// On own options, as written.
     pub when: When,
     /// The added part's options; `${.x}` in them is the bringer's.

@@ -247,7 +247,8 @@ fn unmade(definition: &Definition, active: &[Active<'_>], wrong: &mut Diagnostic
     }
 }
 
-/// Adds the parts that recipes bring where the project has none of that recipe; once, on what is written plainly.
+/// Adds the parts that recipes bring where the project has none of that name, or, if the form gives no name, of that recipe;
+/// once, on what is written plainly.
 fn bring<'a>(
     definition: &'a Definition,
     catalogue: &'a Catalogue,
@@ -256,12 +257,17 @@ fn bring<'a>(
     wrong: &mut Diagnostics,
 ) {
     let mut bringer = 0;
-    let mut there: HashSet<&str> = active.iter().map(|one| one.recipe.name.as_str()).collect();
-    // Brought parts may bring; each recipe is brought at most once, so this ends.
+    let mut recipes: HashSet<&str> = active.iter().map(|one| one.recipe.name.as_str()).collect();
+    let mut names: HashSet<PartName> = active.iter().map(|one| one.name.clone()).collect();
+    // Brought parts may bring; each name and each recipe without a name is brought at most once, so this ends.
     while bringer < active.len() {
         let recipe = active[bringer].recipe;
         for form in &recipe.brings {
-            if !holds(&active[bringer], &form.when, wrong) || !there.insert(&form.recipe.0) {
+            let is_new = |recipes: &mut HashSet<&'a str>, names: &mut HashSet<PartName>| match &form.name {
+                Some((name, _)) => names.insert(name.clone()),
+                None => recipes.insert(&form.recipe.0),
+            };
+            if !holds(&active[bringer], &form.when, wrong) || !is_new(&mut recipes, &mut names) {
                 continue;
             }
             if let Some(part) =
@@ -296,14 +302,14 @@ fn brought<'a>(
             return None;
         }
     };
-    let named: PartName = name.parse().ok()?;
+    let named: PartName = form.name.as_ref().map_or_else(|| name.parse().ok(), |(named, _)| Some(named.clone()))?;
     let part = definition.parts.get(&named);
     if let Some(part) = part {
         if part.off.is_some() || part.is_abstract {
             return None;
         }
         if let Some((other, place)) = &part.recipe {
-            let said = format!("`{}` brings a part `{name}`, but the part of this name has recipe `{other}`", by.name);
+            let said = format!("`{}` brings a part `{named}`, but the part of this name has recipe `{other}`", by.name);
             wrong.push(Diagnostic::error(said).at(place, "").at(&by.origin, "brought by").hint("rename the part"));
             return None;
         }

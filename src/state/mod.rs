@@ -50,6 +50,8 @@ pub struct State {
     pub providers: BTreeMap<String, String>,
     /// The host's Python that each part uses (path, version, digest …), by part.
     pub python: BTreeMap<PartName, BTreeMap<String, String>>,
+    /// What of this machine the packages of each part use, by part.
+    pub host: BTreeMap<PartName, BTreeMap<String, String>>,
     /// Generated and given secrets, by `part.option`.
     pub secrets: BTreeMap<String, SecretEntry>,
 }
@@ -62,6 +64,7 @@ impl Default for State {
             ports: BTreeMap::new(),
             providers: BTreeMap::new(),
             python: BTreeMap::new(),
+            host: BTreeMap::new(),
             secrets: BTreeMap::new(),
         }
     }

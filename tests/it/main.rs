@@ -11,6 +11,7 @@ mod docs;
 mod index_server;
 mod journey;
 mod life;
+mod packages;
 mod sandbox;
 mod serve;
 mod services;

@@ -150,13 +150,14 @@ recipe = "No"
 "#;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "all mistakes are one answer")]
 fn a_recipe_tells_all_its_mistakes() {
     let wrong = Fixture::new("[parts.a]\nrecipe = 'r'\n[parts.b]\nrecipe = 'r'").recipe("r", WRONG).wrong();
     assert_snapshot!(wrong, @r#"
     a recipe knows no `sumary`
       recipe:r:2:10 "x" <unknown key>
       hint: did you mean `summary`?
-    `file` is no action: there are files, none, python, step
+    `file` is no action: there are files, none, packages, python, step
       recipe:r:3:10 "file" <>
       hint: did you mean `files`?
     no option can be called `data`: the word already has a meaning in a part
@@ -206,8 +207,9 @@ fn a_recipe_tells_all_its_mistakes() {
     [[promise]] knows no `htpp`
       recipe:r:33:8 "x" <unknown key>
       hint: did you mean `http`?
-    `no` is no recipe that can be brought: the part is called as its recipe
+    `no` is no name for a part: a part that is brought is called as its recipe
       recipe:r:35:10 "No" <>
+      hint: give it a `name`
     no export can be called `a-b`
       recipe:r:37:9 1 <it takes lowercase letters, digits and `_`>
     "#);

@@ -1,78 +1,52 @@
-//! Pins every outside byte of a stack: from the lock where it has them, else resolved and added to it.
+//! Pins a Python part: its interpreter, and its packages through the resolver of the Python package index.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
 use crate::lock::{Inputs as LockInputs, Lock, Pin, PinFile, Resolution};
-use crate::name::PartName;
 use crate::net::{Cache, Client};
 use crate::ops::error::{OpError, OpResult, at};
-use crate::ops::place::Place;
-use crate::ops::prepare::{Loaded, Wishes};
+use crate::ops::pin::{Pinning, kept, text, upgrades, wants_resolution};
 use crate::plan::ResolvedPython;
 use crate::plan::value::strings;
 use crate::platform::Platform;
-use crate::progress::{Event, Reporter};
+use crate::progress::Event;
 use crate::pypi::{self, Chooser, Gathered, Index, Interpreter, Kit, PythonRange, Upgrade, Uv};
-use crate::recipe::{OptionValue, ResolvedPart, Stack};
+use crate::recipe::ResolvedPart;
 use crate::state::State;
 
-/// What pinning works on.
-pub struct Pinning<'a> {
-    /// Where the run works.
-    pub place: &'a Place,
-    /// The definition.
-    pub loaded: &'a Loaded,
-    /// The resolved stack.
-    pub stack: &'a Stack,
-    /// What was asked for.
-    pub wishes: &'a Wishes,
-    /// Who hears of it.
-    pub report: &'a Reporter,
+/// A pinned part: what it resolved to, which resolution it uses, and files that were read for it.
+pub(super) struct PinnedPython {
+    pub(super) resolved: ResolvedPython,
+    pub(super) resolution: Digest,
+    pub(super) inputs: Vec<PathBuf>,
 }
 
-/// What came of it.
-pub struct Pinned {
-    /// The lock, with what was resolved.
-    pub lock: Lock,
-    /// The state, with the host facts that were found.
-    pub state: State,
-    /// What each Python part resolved to.
-    pub python: BTreeMap<PartName, ResolvedPython>,
-    /// Files that were read for it.
-    pub inputs: Vec<PathBuf>,
-}
-
-/// Pins.
-///
-/// # Errors
-/// If no interpreter fits, requirements are wrong, or they cannot be resolved.
-pub fn pin(pinning: &Pinning<'_>, mut lock: Lock, mut state: State) -> OpResult<Pinned> {
-    let mut pinned = BTreeMap::new();
-    let mut inputs = Vec::new();
-    let mut uses = BTreeMap::new();
+/// Pins one part; what had to be resolved is added to the lock.
+pub(super) fn pin(
+    pinning: &Pinning<'_>,
+    part: &ResolvedPart,
+    lock: &mut Lock,
+    state: &mut State,
+) -> OpResult<PinnedPython> {
     let platform = Platform::current();
-    for part in pinning.stack.parts.values().filter(|part| part.action == "python") {
-        let interpreter = interpreter(pinning, part, &mut state)?;
-        let gathered = gather(pinning, part)?;
-        inputs.extend(gathered.files.iter().cloned());
-        let asked = lock_inputs(&interpreter, &gathered)?;
-        if wants_resolution(pinning.wishes, part, &lock, &platform, &asked)? {
-            let resolution = resolve(pinning, part, &interpreter, &gathered, &lock, asked.clone())?;
-            lock.upsert(resolution);
-        }
-        let Some(resolution) = lock.find(&part.recipe, &platform, &asked) else {
-            return Err(OpError::failed(format!("the pins of `{}` were not found after they were made", part.name)));
-        };
-        uses.insert(part.name.clone(), resolution.id);
-        let packages = choose(part, &interpreter, resolution)?;
-        let resolved = ResolvedPython { interpreter, packages, editable: gathered.editable, build: gathered.build };
-        pinned.insert(part.name.clone(), resolved);
+    let interpreter = interpreter(pinning, part, state)?;
+    let gathered = gather(pinning, part)?;
+    let asked = lock_inputs(&interpreter, &gathered)?;
+    if wants_resolution(pinning.wishes, part, lock, &platform, &asked)? {
+        let resolution = resolve(pinning, part, &interpreter, &gathered, lock, asked.clone())?;
+        lock.upsert(resolution);
     }
-    lock.set_uses(&pinning.place.profile_name(), &platform, &uses);
-    lock.prune();
-    Ok(Pinned { lock, state, python: pinned, inputs })
+    let Some(resolution) = lock.find(&part.recipe, &platform, &asked) else {
+        return Err(OpError::failed(format!("the pins of `{}` were not found after they were made", part.name)));
+    };
+    let packages = choose(part, &interpreter, resolution)?;
+    Ok(PinnedPython {
+        resolution: resolution.id,
+        inputs: gathered.files,
+        resolved: ResolvedPython { interpreter, packages, editable: gathered.editable, build: gathered.build },
+    })
 }
 
 /// The interpreter that the part had before, if it is still there and fits; else the one that the host offers now.
@@ -163,38 +137,6 @@ fn project_digest(folder: &Path) -> OpResult<Digest> {
     Ok(Digest::of_json(&digests))
 }
 
-fn wants_resolution(
-    wishes: &Wishes,
-    part: &ResolvedPart,
-    lock: &Lock,
-    platform: &Platform,
-    asked: &LockInputs,
-) -> OpResult<bool> {
-    let known = lock.find(&part.recipe, platform, asked).is_some();
-    if known && !upgrades(wishes, part) {
-        return Ok(false);
-    }
-    if wishes.locked {
-        return Err(OpError::failed(format!(
-            "jove.lock has no pins for `{}` as it is asked for now, and --locked forbids making them",
-            part.name
-        ))
-        .hint("make them: jove-install lock"));
-    }
-    Ok(true)
-}
-
-fn upgrades(wishes: &Wishes, part: &ResolvedPart) -> bool {
-    wishes.upgrade.as_deref().is_some_and(|name| name == "*" || name == part.name.as_str())
-}
-
-fn text(part: &ResolvedPart, option: &str) -> Option<String> {
-    match &part.options.get(option)?.value {
-        OptionValue::Text(text) => text.as_plain().map(str::to_owned),
-        _ => None,
-    }
-}
-
 /// The file of each package that this interpreter takes.
 fn choose(
     part: &ResolvedPart,
@@ -233,6 +175,7 @@ fn to_lock(pin: pypi::Pinned) -> Pin {
         name: pin.name.to_string(),
         version: pin.version,
         provider: "pypi".to_owned(),
+        place: None,
         marker: pin.marker,
         trust: "index digest".to_owned(),
         files: pin.files.into_iter().map(file).collect(),
@@ -250,24 +193,11 @@ fn resolve(
 ) -> OpResult<Resolution> {
     let place = pinning.place;
     let platform = Platform::current();
+    if pinning.wishes.offline {
+        return kept::find(pinning, part, &platform, &asked);
+    }
     let cache_root = place.host.cache()?;
     let cache = Cache::open(&cache_root).map_err(at(&cache_root))?;
-    let kept = cache
-        .root()
-        .join("resolutions")
-        .join(format!("{}.lock", Resolution::id_of(&part.recipe, &platform, &asked).short()));
-    if pinning.wishes.offline {
-        if let Some(resolution) =
-            Lock::read(&kept).ok().flatten().and_then(|lock| lock.find(&part.recipe, &platform, &asked).cloned())
-        {
-            let note =
-                format!("{}: offline, so the versions are those that were last resolved on this machine", part.name);
-            pinning.report.report(Event::Note(note));
-            return Ok(resolution);
-        }
-        return Err(OpError::failed(format!("`{}` is not locked yet, and --offline asks nobody", part.name))
-            .hint("run once without --offline; from then on jove.lock and the cache serve"));
-    }
     pinning.report.report(Event::Stage(format!("locking {}", part.name)));
     let client = Client::new(&place.host, false)?;
     let uv = Uv::ensure(&place.host, &client, &cache, Some(interpreter), pinning.report)?;
@@ -290,16 +220,6 @@ fn resolve(
     let pins = pypi::resolve(&kit, gathered, &previous, &upgrade)
         .map_err(|error| OpError::from(error).context(format!("resolving the packages of `{}`", part.name)))?;
     let resolution = Resolution::new(part.recipe.clone(), platform, asked, pins.into_iter().map(to_lock).collect());
-    keep(&kept, &resolution)?;
+    kept::keep(pinning, &resolution)?;
     Ok(resolution)
-}
-
-/// Keeps a resolution in the cache, so that a prefix that was wiped with its lock can be made again offline.
-fn keep(path: &Path, resolution: &Resolution) -> OpResult<()> {
-    let folder = path.parent().unwrap_or(path);
-    std::fs::create_dir_all(folder).map_err(at(folder))?;
-    let mut lock = Lock::default();
-    lock.upsert(resolution.clone());
-    lock.write(path)?;
-    Ok(())
 }

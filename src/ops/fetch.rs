@@ -1,0 +1,42 @@
+//! Fetches what objects need from outside, before anything is built.
+
+use crate::apply::Workshop;
+use crate::apply::python::Tools;
+use crate::name::PartName;
+use crate::ops::error::{OpError, OpResult};
+use crate::ops::prepare::Prepared;
+use crate::plan::{Action, PackagesAction, PythonAction};
+use crate::pypi;
+
+/// Fetches every file of the objects that are to be made; what is in the cache is not fetched again.
+///
+/// # Errors
+/// With every file that did not come.
+pub fn fetch(workshop: &Workshop<'_>, prepared: &Prepared) -> OpResult<()> {
+    for part in prepared.desired.parts.values() {
+        let Some(object) = part.object.as_ref().filter(|object| !object.exists) else { continue };
+        match &object.action {
+            Action::Packages(action) => packages(workshop, &part.name, action)?,
+            Action::Python(action) => python(workshop, &part.name, action)?,
+            Action::Files(_) | Action::Step(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn packages(workshop: &Workshop<'_>, part: &PartName, action: &PackagesAction) -> OpResult<()> {
+    let log = workshop.logs.join(format!("{part}.log"));
+    let resolved = &action.resolved;
+    let fetched = resolved.request.provider().fetch(&workshop.provider_kit(&log), &resolved.pins);
+    fetched.map_err(|error| OpError::from(error).context(format!("fetching the packages of `{part}`")))
+}
+
+fn python(workshop: &Workshop<'_>, part: &PartName, action: &PythonAction) -> OpResult<()> {
+    let log = workshop.logs.join(format!("{part}.log"));
+    let tools = Tools::find(workshop, &action.resolved.interpreter)?;
+    let files: Vec<_> = action.resolved.packages.iter().map(|(pin, file)| (&pin.name, file)).collect();
+    let kit = tools.kit(workshop, &action.resolved.interpreter, &log);
+    pypi::fetch(&kit, &files, workshop.jobs.max(4), workshop.distrust)
+        .map_err(|error| OpError::from(error).context(format!("fetching the packages of `{part}`")))?;
+    Ok(())
+}

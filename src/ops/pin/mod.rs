@@ -1,0 +1,111 @@
+//! Pins every outside byte of a stack: from the lock where it has them, else resolved and added to it.
+//!
+//! [`python`] for Python parts, [`packages`] for what other providers serve; [`kept`] is what the cache remembers of both.
+
+mod kept;
+mod offer;
+mod packages;
+mod python;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::lock::{Inputs as LockInputs, Lock};
+use crate::name::PartName;
+use crate::ops::error::{OpError, OpResult};
+use crate::ops::place::Place;
+use crate::ops::prepare::{Loaded, Wishes};
+use crate::plan::{ResolvedPackages, ResolvedPython};
+use crate::platform::Platform;
+use crate::progress::Reporter;
+use crate::recipe::{OptionValue, ResolvedPart, Stack};
+use crate::state::State;
+
+/// What pinning works on.
+pub struct Pinning<'a> {
+    /// Where the run works.
+    pub place: &'a Place,
+    /// The definition.
+    pub loaded: &'a Loaded,
+    /// The resolved stack.
+    pub stack: &'a Stack,
+    /// What was asked for.
+    pub wishes: &'a Wishes,
+    /// Who hears of it.
+    pub report: &'a Reporter,
+}
+
+/// What came of it.
+pub struct Pinned {
+    /// The lock, with what was resolved.
+    pub lock: Lock,
+    /// The state, with the host facts that were found.
+    pub state: State,
+    /// What each Python part resolved to.
+    pub python: BTreeMap<PartName, ResolvedPython>,
+    /// What each part with packages of a provider resolved to.
+    pub packages: BTreeMap<PartName, ResolvedPackages>,
+    /// Files that were read for it.
+    pub inputs: Vec<PathBuf>,
+}
+
+/// Pins.
+///
+/// # Errors
+/// If no interpreter or provider fits, requirements are wrong, or they cannot be resolved.
+pub fn pin(pinning: &Pinning<'_>, lock: Lock, state: State) -> OpResult<Pinned> {
+    let mut pinned = Pinned { lock, state, python: BTreeMap::new(), packages: BTreeMap::new(), inputs: Vec::new() };
+    let mut uses = BTreeMap::new();
+    for part in pinning.stack.parts.values() {
+        match part.action.as_str() {
+            "python" => {
+                let made = python::pin(pinning, part, &mut pinned.lock, &mut pinned.state)?;
+                pinned.inputs.extend(made.inputs);
+                uses.insert(part.name.clone(), made.resolution);
+                pinned.python.insert(part.name.clone(), made.resolved);
+            }
+            "packages" => {
+                let made = packages::pin(pinning, part, &mut pinned.lock, &mut pinned.state)?;
+                pinned.inputs.extend(made.inputs);
+                uses.insert(part.name.clone(), made.resolution);
+                pinned.packages.insert(part.name.clone(), made.resolved);
+            }
+            _ => {}
+        }
+    }
+    pinned.lock.set_uses(&pinning.place.profile_name(), &Platform::current(), &uses);
+    pinned.lock.prune();
+    Ok(pinned)
+}
+
+fn wants_resolution(
+    wishes: &Wishes,
+    part: &ResolvedPart,
+    lock: &Lock,
+    platform: &Platform,
+    asked: &LockInputs,
+) -> OpResult<bool> {
+    let known = lock.find(&part.recipe, platform, asked).is_some();
+    if known && !upgrades(wishes, part) {
+        return Ok(false);
+    }
+    if wishes.locked {
+        return Err(OpError::failed(format!(
+            "jove.lock has no pins for `{}` as it is asked for now, and --locked forbids making them",
+            part.name
+        ))
+        .hint("make them: jove-install lock"));
+    }
+    Ok(true)
+}
+
+fn upgrades(wishes: &Wishes, part: &ResolvedPart) -> bool {
+    wishes.upgrade.as_deref().is_some_and(|name| name == "*" || name == part.name.as_str())
+}
+
+fn text(part: &ResolvedPart, option: &str) -> Option<String> {
+    match &part.options.get(option)?.value {
+        OptionValue::Text(text) => text.as_plain().map(str::to_owned),
+        _ => None,
+    }
+}

@@ -1,0 +1,197 @@
+//! Pins a part with packages: which provider serves it, and what that provider says.
+
+use std::path::PathBuf;
+
+use crate::digest::Digest;
+use crate::lock::{Inputs as LockInputs, Lock, Pin, PinFile, Resolution};
+use crate::net::{Cache, Client};
+use crate::ops::error::{OpError, OpResult, at};
+use crate::ops::pin::offer::offers;
+use crate::ops::pin::{Pinning, kept, text, upgrades, wants_resolution};
+use crate::plan::ResolvedPackages;
+use crate::platform::Platform;
+use crate::profile::Value;
+use crate::progress::Event;
+use crate::provider::{self, Candidate, Choice, Decided, Kit, Provider, Request};
+use crate::recipe::ResolvedPart;
+use crate::state::State;
+
+/// Under which name the state remembers the provider of the whole prefix.
+const PREFIX: &str = "prefix";
+
+/// A pinned part: what it resolved to, which resolution it uses, and files that were looked at for it.
+pub(super) struct PinnedPackages {
+    pub(super) resolved: ResolvedPackages,
+    pub(super) resolution: Digest,
+    pub(super) inputs: Vec<PathBuf>,
+}
+
+/// Pins one part; what had to be resolved is added to the lock, what was chosen to the state.
+pub(super) fn pin(
+    pinning: &Pinning<'_>,
+    part: &ResolvedPart,
+    lock: &mut Lock,
+    state: &mut State,
+) -> OpResult<PinnedPackages> {
+    let of_part = |error: OpError| error.context(format!("the packages of `{}`", part.name));
+    let place = pinning.place;
+    let cache_root = place.host.cache()?;
+    let cache = Cache::open(&cache_root).map_err(at(&cache_root))?;
+    let client = Client::new(&place.host, place.choice.offline)?;
+    let log = cache_root.join("log").join(format!("lock-{}-{}.log", place.profile_name(), part.name));
+    let kit = Kit {
+        host: &place.host,
+        client: &client,
+        cache: &cache,
+        report: pinning.report,
+        log: &log,
+        jobs: 4,
+        distrust: false,
+    };
+    let (request, choice) = chosen(pinning, part, lock, state, &kit).map_err(of_part)?;
+    let provider = request.provider();
+    let platform = Platform::current();
+    let asked = inputs(provider);
+    if wants_resolution(pinning.wishes, part, lock, &platform, &asked)? {
+        let resolution = resolve(pinning, part, provider, lock, &kit).map_err(of_part)?;
+        lock.upsert(resolution);
+    }
+    let Some(resolution) = lock.find(&part.recipe, &platform, &asked) else {
+        return Err(OpError::failed(format!("the pins of `{}` were not found after they were made", part.name)));
+    };
+    if choice.is_new {
+        pinning.report.report(Event::Note(format!("software of this prefix comes from {choice}")));
+        state.providers.insert(PREFIX.to_owned(), choice.provider.to_owned());
+    }
+    let facts = provider.host_facts(&kit).map_err(OpError::from).map_err(of_part)?;
+    if facts.is_empty() {
+        state.host.remove(&part.name);
+    } else {
+        state.host.insert(part.name.clone(), facts.clone());
+    }
+    let inputs = match &request {
+        Request::Host(programs) => programs.paths(&place.host).unwrap_or_default(),
+    };
+    let pins = resolution.pins.iter().map(of_lock).collect();
+    let reason = choice.to_string();
+    Ok(PinnedPackages {
+        resolution: resolution.id,
+        inputs,
+        resolved: ResolvedPackages { request, reason, pins, facts },
+    })
+}
+
+/// The provider that serves a part, by the policy.
+fn chosen(
+    pinning: &Pinning<'_>,
+    part: &ResolvedPart,
+    lock: &Lock,
+    state: &State,
+    kit: &Kit<'_>,
+) -> OpResult<(Request, Choice)> {
+    let offered = offers(part)?;
+    let platform = Platform::current();
+    let candidates: Vec<Candidate<'_>> = offered
+        .iter()
+        .map(|request| {
+            let provider = request.provider();
+            let reach = Box::new(move || provider.reachable(kit).map_err(|error| error.to_string()));
+            Candidate { name: provider.name(), reach }
+        })
+        .collect();
+    let order = order(pinning)?;
+    // The pins of this part; where the lock has none for this profile, those that another profile made of equal inputs.
+    let used = lock.used_by(&pinning.place.profile_name(), &platform, &part.name);
+    let used = used.and_then(|resolution| resolution.pins.first()).map(|pin| pin.provider.clone());
+    let shared = || {
+        let mut by_order = order.iter().filter_map(|word| offered.iter().find(|one| one.provider().name() == word));
+        by_order.find(|one| lock.find(&part.recipe, &platform, &inputs(one.provider())).is_some())
+    };
+    let locked = used.or_else(|| shared().map(|request| request.provider().name().to_owned()));
+    let forced = text(part, "provider").filter(|word| word != "auto");
+    let decided = Decided {
+        forced: forced.as_deref(),
+        locked: locked.as_deref(),
+        prefix: state.providers.get(PREFIX).map(String::as_str),
+    };
+    let choice = provider::choose(&candidates, &decided, &order).map_err(OpError::failed)?;
+    drop(candidates);
+    let request = offered.into_iter().find(|request| request.provider().name() == choice.provider);
+    let request = request.ok_or_else(|| OpError::failed("the chosen provider is not offered"))?;
+    Ok((request, choice))
+}
+
+/// `[sources] order`, else the order of this program.
+fn order(pinning: &Pinning<'_>) -> OpResult<Vec<String>> {
+    let Some(setting) = pinning.loaded.definition.sources.get("order") else {
+        return Ok(provider::ORDER.map(str::to_owned).to_vec());
+    };
+    let known = |word: &String| provider::ORDER.contains(&word.as_str());
+    let wrong = || {
+        OpError::failed("`[sources] order` is a list of providers")
+            .hint(format!("the providers are {}", provider::ORDER.join(", ")))
+    };
+    let Value::List(list) = &setting.value else { return Err(wrong()) };
+    let words: Option<Vec<String>> = list
+        .iter()
+        .map(|(word, _)| match word {
+            Value::String(word) => Some(word.clone()).filter(known),
+            _ => None,
+        })
+        .collect();
+    words.ok_or_else(wrong)
+}
+
+/// What the answer depends on, with the provider's word, so that pins of two providers never mix.
+fn inputs(provider: &dyn Provider) -> LockInputs {
+    let mut inputs = provider.inputs();
+    inputs.insert("provider".to_owned(), vec![provider.name().to_owned()]);
+    inputs
+}
+
+fn resolve(
+    pinning: &Pinning<'_>,
+    part: &ResolvedPart,
+    provider: &dyn Provider,
+    lock: &Lock,
+    kit: &Kit<'_>,
+) -> OpResult<Resolution> {
+    let platform = Platform::current();
+    let asked = inputs(provider);
+    if pinning.wishes.offline && provider.name() != "host" {
+        return kept::find(pinning, part, &platform, &asked);
+    }
+    pinning.report.report(Event::Stage(format!("locking {}", part.name)));
+    let before = lock.used_by(&pinning.place.profile_name(), &platform, &part.name);
+    let before = before.filter(|_| !upgrades(pinning.wishes, part));
+    let before: Vec<provider::Pinned> = before.iter().flat_map(|before| &before.pins).map(of_lock).collect();
+    let pins = provider.resolve(kit, &before)?;
+    let pins = pins.into_iter().map(|pin| to_lock(provider.name(), pin)).collect();
+    let resolution = Resolution::new(part.recipe.clone(), platform, asked, pins);
+    kept::keep(pinning, &resolution)?;
+    Ok(resolution)
+}
+
+fn of_lock(pin: &Pin) -> provider::Pinned {
+    let file = |file: &PinFile| provider::PinnedFile { file: file.file.clone(), sha256: file.sha256, size: file.size };
+    provider::Pinned {
+        name: pin.name.clone(),
+        version: pin.version.clone(),
+        place: pin.place.clone(),
+        trust: pin.trust.clone(),
+        files: pin.files.iter().map(file).collect(),
+    }
+}
+
+fn to_lock(provider: &str, pin: provider::Pinned) -> Pin {
+    let file = |file: provider::PinnedFile| PinFile { file: file.file, sha256: file.sha256, size: file.size };
+    Pin {
+        name: pin.name,
+        version: pin.version,
+        provider: provider.to_owned(),
+        place: pin.place,
+        marker: None,
+        trust: pin.trust,
+        files: pin.files.into_iter().map(file).collect(),
+    }
+}
