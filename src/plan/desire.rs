@@ -194,18 +194,18 @@ impl Lowering<'_> {
 
     fn step(&mut self, part: &ResolvedPart) -> (Digest, Action, BTreeSet<String>) {
         let value = |option: &str| part.options.get(option).map(|option| &option.value);
-        let command = texts(value("command"));
-        let command = command.iter().map(|text| self.others(part, text).to_marked()).collect();
+        let command = texts(value("command")).iter().map(|text| self.step_text(part, text)).collect();
         let mut vars = BTreeMap::new();
         if let Some(OptionValue::Text(path)) = value("path") {
-            vars.insert("PATH".to_owned(), self.others(part, path).to_marked());
+            vars.insert("PATH".to_owned(), self.step_text(part, path));
         }
         if let Some(OptionValue::Table(table)) = value("vars") {
-            let given = table.iter().map(|(name, word)| (name.clone(), self.others(part, &text_of(word)).to_marked()));
-            vars.extend(given.collect::<Vec<_>>());
+            for (name, word) in table {
+                vars.insert(name.clone(), self.step_text(part, &text_of(word)));
+            }
         }
         let folder = match value("folder") {
-            Some(OptionValue::Text(text)) => Some(self.others(part, text).to_marked()),
+            Some(OptionValue::Text(text)) => Some(self.step_text(part, text)),
             _ => None,
         };
         let inputs = strings(part, "inputs").into_iter().filter_map(|folder| {
@@ -217,6 +217,18 @@ impl Lowering<'_> {
         let key = key::of_step(&step, &inputs, &self.snapshot.platform, &self.snapshot.store);
         let impure = BTreeSet::from(["made by a command of this machine".to_owned()]);
         (key, Action::Step(step), impure)
+    }
+
+    /// A text that a step is given. It runs when its object is built, and what it makes is in the store: no secret may come
+    /// to it, neither as a word nor by a file that shows one.
+    fn step_text(&mut self, part: &ResolvedPart, text: &Text) -> String {
+        let text = self.others(part, text);
+        if text.is_secret() || self.sealed.iter().any(|sealed| sealed.is_named_by(&text)) {
+            let message = format!("the step `{}` is given a secret, and what it makes would hold it", part.name);
+            let hint = "give it to the service that needs it: services get secrets when they start";
+            self.refuse(Diagnostic::error(message).at(&part.origin, "").hint(hint));
+        }
+        text.to_marked()
     }
 
     fn files(&mut self, part: &ResolvedPart) -> FilesAction {
@@ -266,10 +278,7 @@ impl Lowering<'_> {
         let origin = edge.map_or(&part.origin, |edge| &edge.origin);
         let message = format!("`{}` refers to the folder of `{object}`, which makes no files", part.name);
         let hint = format!("refer to an option or export of it: `jove-install explain {object}` lists them");
-        let diagnostic = Diagnostic::error(message).at(origin, "").hint(hint);
-        if !self.wrong.0.contains(&diagnostic) {
-            self.wrong.push(diagnostic);
-        }
+        self.refuse(Diagnostic::error(message).at(origin, "").hint(hint));
     }
 
     fn service(&mut self, part: &ResolvedPart, spec: &ServiceSpec) -> ServiceSpec {
@@ -340,6 +349,13 @@ impl Lowering<'_> {
         text
     }
 
+    /// Notes a mistake, once however many texts make it.
+    fn refuse(&mut self, diagnostic: Diagnostic) {
+        if !self.wrong.0.contains(&diagnostic) {
+            self.wrong.push(diagnostic);
+        }
+    }
+
     /// A program that is given the folder would find the secret's name in the file.
     fn hidden_secret(&mut self, part: &ResolvedPart, sealed: &Sealed) {
         let (other, path) = (&sealed.part, sealed.path.display());
@@ -350,10 +366,7 @@ impl Lowering<'_> {
             "the store holds no secret: name the file itself, `${{{other}}}/{path}`, which is rendered when `{}` starts",
             part.name
         );
-        let diagnostic = Diagnostic::error(message).at(origin, "").hint(hint);
-        if !self.wrong.0.contains(&diagnostic) {
-            self.wrong.push(diagnostic);
-        }
+        self.refuse(Diagnostic::error(message).at(origin, "").hint(hint));
     }
 }
 

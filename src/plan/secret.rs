@@ -35,6 +35,12 @@ impl Sealed {
         }
     }
 
+    /// Whether a text names it, or a folder in which it is.
+    pub(super) fn is_named_by(&self, text: &Text) -> bool {
+        let file = self.for_service(&self.part, Path::new(""));
+        self.is_below(text) || rendered_paths(text, &file) != *text
+    }
+
     /// Whether a text is a folder in which it is: what looks there would read names instead of words.
     pub(super) fn is_below(&self, text: &Text) -> bool {
         let folder = text.as_plain().map(Path::new);

@@ -737,3 +737,39 @@ fn a_full_disk_leaves_what_runs() {
     assert!(said.contains("(dev, generation 1)"), "{said}");
     assert!(!said.contains("panicked"), "{said}");
 }
+
+const KEYS: &str = "summary = \"a token\"\naction = \"files\"\n[options.token]\ntype = \"secret\"\ndefault = \"generate\"\n\
+    doc = \"A token.\"\n[[file]]\npath = \"token\"\ncontent = \"{{ token }}\"\n";
+
+#[test]
+fn a_step_is_given_no_secret_neither_as_a_word_nor_by_a_file() {
+    let life = Life::of(
+        "[parts.made]\nrecipe = \"step\"\ncommand = [\"/bin/cp\", \"${keys}/token\", \"${.object}\"]\n\
+         vars = { TOKEN = \"${keys.token}\" }\n[parts.keys]\nrecipe = \"keys\"\n",
+    );
+    life.sandbox.write("recipes/keys/recipe.toml", KEYS);
+    assert_snapshot!(life.run(&["plan"]).text(), @"
+    ------- stderr -------
+    error: the step `made` is given a secret, and what it makes would hold it
+     --> jove.toml:2:8
+      |
+    2 | [parts.made]
+      |        ^^^^
+    hint: give it to the service that needs it: services get secrets when they start
+    ------- exit 1 -------
+    ");
+    life.define(
+        "[parts.made]\nrecipe = \"step\"\ncommand = [\"/bin/cp\", \"-r\", \"${keys}\", \"${.object}\"]\n\
+         [parts.keys]\nrecipe = \"keys\"\n",
+    );
+    assert_snapshot!(life.run(&["plan"]).text(), @"
+    ------- stderr -------
+    error: the step `made` is given a secret, and what it makes would hold it
+     --> jove.toml:2:8
+      |
+    2 | [parts.made]
+      |        ^^^^
+    hint: give it to the service that needs it: services get secrets when they start
+    ------- exit 1 -------
+    ");
+}
