@@ -22,6 +22,12 @@ impl Platform {
         self.0.split('-').next().unwrap_or(&self.0)
     }
 
+    /// `x86_64`, `aarch64` …
+    #[must_use]
+    pub fn machine(&self) -> &str {
+        self.0.split_once('-').map_or("", |(_, machine)| machine)
+    }
+
     /// Whether a name written by a user (`linux`, `x86_64` or `linux-x86_64`) means this platform.
     #[must_use]
     pub fn answers_to(&self, name: &str) -> bool {

@@ -39,6 +39,14 @@ impl Packing {
     }
 }
 
+/// The plain bytes of a packed file; of any other, its own.
+pub(super) fn open_packed(mut file: fs_err::File) -> io::Result<Box<dyn Read>> {
+    match detect(&mut file)? {
+        Some(Kind::Tar(packing)) => packing.open(file),
+        Some(Kind::Zip) | None => Ok(Box::new(file)),
+    }
+}
+
 /// Looks at the first bytes and goes back to the start.
 pub(super) fn detect(file: &mut fs_err::File) -> io::Result<Option<Kind>> {
     let mut head = Vec::new();

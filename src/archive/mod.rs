@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 pub use budget::Limits;
 use budget::{Budget, Exceeded};
 use kind::Kind;
-use root::Root;
+use root::{Absolute, Root};
 
 /// What was unpacked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -183,12 +183,39 @@ impl Fault {
 /// If the archive is damaged, too large, of an unknown kind, or has an entry that is refused; or if the folder cannot be
 /// written. What was written is then removed.
 pub fn unpack(archive: &Path, to: &Path, limits: Limits, strip: usize) -> Result<Unpacked, ArchiveError> {
+    unpack_into(archive, to, limits, strip, Absolute::Refuse)
+}
+
+/// Unpacks an archive that is meant for the root of a machine into a folder that takes that root's place: an absolute
+/// symbolic link becomes a relative one to the same place below the folder.
+///
+/// # Errors
+/// As [`unpack`].
+pub fn unpack_rerooted(archive: &Path, to: &Path, limits: Limits) -> Result<Unpacked, ArchiveError> {
+    unpack_into(archive, to, limits, 0, Absolute::Reroot)
+}
+
+/// The plain bytes of a file that is packed with gz, xz, zst or bz2, or of a plain one.
+///
+/// # Errors
+/// If it cannot be opened.
+pub fn open_packed(file: &Path) -> std::io::Result<Box<dyn std::io::Read>> {
+    kind::open_packed(fs_err::File::open(file)?)
+}
+
+fn unpack_into(
+    archive: &Path,
+    to: &Path,
+    limits: Limits,
+    strip: usize,
+    absolute: Absolute,
+) -> Result<Unpacked, ArchiveError> {
     let at_archive = |source| ArchiveError::Io { path: archive.to_owned(), source };
     let mut file = fs_err::File::open(archive).map_err(at_archive)?;
     let size = file.metadata().map_err(at_archive)?.len();
     let kind = kind::detect(&mut file).map_err(at_archive)?.ok_or_else(|| ArchiveError::Kind(archive.to_owned()))?;
     let budget = Budget::new(limits, size);
-    let mut root = Root::open(to).map_err(|source| ArchiveError::Io { path: to.to_owned(), source })?;
+    let mut root = Root::open(to, absolute).map_err(|source| ArchiveError::Io { path: to.to_owned(), source })?;
     let walked = match kind {
         Kind::Zip => zip::walk(file, &budget, strip, &mut root),
         Kind::Tar(packing) => {

@@ -33,9 +33,19 @@ struct Link {
     target: PathBuf,
 }
 
+/// What an absolute symbolic link becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absolute {
+    /// It is refused.
+    Refuse,
+    /// A relative one: the folder takes the place of the machine's root.
+    Reroot,
+}
+
 /// The folder.
 #[derive(Debug)]
 pub(super) struct Root {
+    absolute: Absolute,
     path: PathBuf,
     top: OwnedFd,
     /// The folder that was used last, since entries come folder by folder.
@@ -47,7 +57,7 @@ pub(super) struct Root {
 }
 
 impl Root {
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, absolute: Absolute) -> io::Result<Self> {
         let mut made = Vec::new();
         let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
         for folder in missing.into_iter().rev().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -56,7 +66,7 @@ impl Root {
         }
         let top = open_folder(rustix::fs::CWD, path.as_os_str(), OFlags::empty())?;
         let (files, links) = (BTreeSet::new(), BTreeMap::new());
-        Ok(Self { path: path.to_owned(), top, last: None, made, files, links, unpacked: Unpacked::default() })
+        Ok(Self { absolute, path: path.to_owned(), top, last: None, made, files, links, unpacked: Unpacked::default() })
     }
 
     /// Makes a folder and those above it.
@@ -101,7 +111,14 @@ impl Root {
 
     /// Remembers a symbolic link for the end.
     pub(super) fn link(&mut self, entry: &[u8], place: &Path, target: &[u8]) -> Result<(), Refusal> {
-        let target = PathBuf::from(OsString::from(OsStr::from_bytes(target)));
+        let mut target = PathBuf::from(OsString::from(OsStr::from_bytes(target)));
+        if self.absolute == Absolute::Reroot
+            && let Ok(below) = target.strip_prefix("/")
+        {
+            let up: PathBuf = place.components().skip(1).map(|_| "..").collect();
+            target =
+                if below.as_os_str().is_empty() && up.as_os_str().is_empty() { ".".into() } else { up.join(below) };
+        }
         let same = self.links.get(place).is_some_and(|link| link.target == target);
         if self.files.contains(place) || (self.links.contains_key(place) && !same) {
             return Err(Refusal::Clash);

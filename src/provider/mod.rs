@@ -5,6 +5,7 @@
 //! policy: one order for the whole prefix, chosen once, never a silent fallback.
 
 pub mod choose;
+pub mod deb;
 pub mod host;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,6 +127,8 @@ pub trait Provider: Send + Sync {
 /// Any provider that was asked for something. The compiler is the checklist of providers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
+    /// Packages of Debian and its kin.
+    Deb(deb::Packages),
     /// Programs of this machine.
     Host(HostPrograms),
 }
@@ -135,6 +138,7 @@ impl Request {
     #[must_use]
     pub fn provider(&self) -> &dyn Provider {
         match self {
+            Self::Deb(request) => request,
             Self::Host(request) => request,
         }
     }
@@ -146,6 +150,9 @@ pub const ORDER: [&str; 6] = ["conda", "deb", "archive", "source", "git", "host"
 /// Why a provider could not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum ProvideError {
+    /// Debian packages could not be had.
+    #[error(transparent)]
+    Deb(#[from] deb::DebError),
     /// This machine's programs do not fit.
     #[error(transparent)]
     Host(#[from] HostError),

@@ -70,6 +70,7 @@ pub(super) fn pin(
         state.host.insert(part.name.clone(), facts.clone());
     }
     let inputs = match &request {
+        Request::Deb(_) => Vec::new(),
         Request::Host(programs) => programs.paths(&place.host).unwrap_or_default(),
     };
     let pins = resolution.pins.iter().map(of_lock).collect();
@@ -89,7 +90,7 @@ fn chosen(
     state: &State,
     kit: &Kit<'_>,
 ) -> OpResult<(Request, Choice)> {
-    let offered = offers(part)?;
+    let offered = offers(part, &pinning.loaded.definition.sources)?;
     let platform = Platform::current();
     let candidates: Vec<Candidate<'_>> = offered
         .iter()

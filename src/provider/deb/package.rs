@@ -1,0 +1,66 @@
+//! One `.deb`: an `ar` archive with a tar of files in it, unpacked as if the folder were the machine's root. Its scripts are
+//! left alone.
+
+use std::io::{self, BufReader};
+use std::os::fd::AsRawFd as _;
+use std::path::{Path, PathBuf};
+
+use crate::archive::{ArchiveError, Limits, unpack_rerooted};
+
+/// Why a package was not unpacked.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// It is no package.
+    #[error("`{}` is no Debian package: {why}", path.display())]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// Its files are refused or damaged.
+    #[error("`{name}`: {source}")]
+    Archive {
+        /// The package's file.
+        name: String,
+        /// Why.
+        source: Box<ArchiveError>,
+    },
+    /// It cannot be read or its tar be written aside.
+    #[error("`{}` cannot be unpacked: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Unpacks the files of a package into a folder, which may have those of others.
+///
+/// # Errors
+/// If it is no package, is damaged, has a file that another has, or wants to write outside.
+pub fn unpack(package: &Path, to: &Path) -> Result<(), PackageError> {
+    let at = |source| PackageError::Io { path: package.to_owned(), source };
+    let shape = |why: String| PackageError::Shape { path: package.to_owned(), why };
+    let file = fs_err::File::open(package).map_err(at)?;
+    let mut archive = ar::Archive::new(BufReader::new(file));
+    while let Some(entry) = archive.next_entry() {
+        let mut entry = entry.map_err(|error| shape(error.to_string()))?;
+        let member = String::from_utf8_lossy(entry.header().identifier()).into_owned();
+        if !member.starts_with("data.tar") {
+            continue;
+        }
+        // Without a name: a run that is killed leaves nothing of it.
+        let folder = package.parent().unwrap_or(package);
+        let mut tar = tempfile::tempfile_in(folder).or_else(|_| tempfile::tempfile()).map_err(at)?;
+        io::copy(&mut entry, &mut tar).map_err(at)?;
+        let path = PathBuf::from(format!("/proc/self/fd/{}", tar.as_raw_fd()));
+        unpack_rerooted(&path, to, Limits::default()).map_err(|error| PackageError::Archive {
+            name: package.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            source: Box::new(error),
+        })?;
+        return Ok(());
+    }
+    Err(shape("it has no data.tar".to_owned()))
+}

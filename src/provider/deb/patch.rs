@@ -1,0 +1,248 @@
+//! Makes programs and libraries find each other below their folder: interpreter and library path of ELF files, shebangs.
+//!
+//! Always from the file as it was packed, and written whole beside it: patchers ruin files that they patch twice.
+
+use std::collections::BTreeSet;
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use arwen::elf::ElfContainer;
+use object::read::elf::{ElfFile64, FileHeader as _};
+
+/// Why a file was not patched.
+#[derive(Debug, thiserror::Error)]
+pub enum PatchError {
+    /// It cannot be read or written.
+    #[error("`{}` cannot be patched: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The patcher does not understand it.
+    #[error("`{}` cannot be patched: {why}", path.display())]
+    Elf {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> PatchError {
+    let path = path.to_owned();
+    |source| PatchError::Io { path, source }
+}
+
+/// The files of a folder, by what must be done to them.
+#[derive(Debug, Default)]
+struct Found {
+    elves: Vec<PathBuf>,
+    scripts: Vec<PathBuf>,
+    libraries: BTreeSet<PathBuf>,
+}
+
+/// Patches everything below a folder.
+///
+/// # Errors
+/// With the first file that could not be patched.
+pub fn patch(folder: &Path) -> Result<(), PatchError> {
+    let found = find(folder)?;
+    let interpreter = interpreter(folder);
+    let run_path = run_path(folder, &found.libraries);
+    for path in &found.elves {
+        patch_elf(path, folder, interpreter.as_deref(), &run_path)?;
+    }
+    for path in &found.scripts {
+        patch_shebang(path, folder)?;
+    }
+    Ok(())
+}
+
+fn find(folder: &Path) -> Result<Found, PatchError> {
+    let mut found = Found::default();
+    for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
+        let entry = entry.map_err(|error| at(folder)(error.into()))?;
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy();
+        let is_library = name.ends_with(".so") || name.contains(".so.");
+        if is_library && let Some(parent) = path.parent() {
+            found.libraries.insert(parent.to_owned());
+        }
+        if !entry.file_type().is_file() {
+            continue;
+        }
+        match head(path)? {
+            [0x7f, b'E', b'L', b'F'] => found.elves.push(path.to_owned()),
+            [b'#', b'!', ..] => found.scripts.push(path.to_owned()),
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+fn head(path: &Path) -> Result<[u8; 4], PatchError> {
+    use std::io::Read as _;
+    let mut head = [0; 4];
+    let mut file = std::fs::File::open(path).map_err(at(path))?;
+    match file.read_exact(&mut head) {
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(at(path)(error)),
+        _ => Ok(head),
+    }
+}
+
+/// The folder's own program loader, if the C library is among its packages; its real file, since links to it differ.
+fn interpreter(folder: &Path) -> Option<PathBuf> {
+    let places = ["lib64", "lib", "usr/lib64", "usr/lib"];
+    let loaders = places.iter().flat_map(|place| {
+        let pattern = format!("{}/{place}/ld-linux*.so.*", glob::Pattern::escape(&folder.display().to_string()));
+        glob::glob(&pattern).into_iter().flatten().filter_map(Result::ok).collect::<Vec<_>>()
+    });
+    let mut real = loaders.filter_map(|loader| loader.canonicalize().ok());
+    real.find(|loader| loader.starts_with(folder.canonicalize().unwrap_or_else(|_| folder.to_owned())))
+}
+
+/// The folders that programs look for libraries in: those of the machine's kind first, then whatever else has one at its usual
+/// depth; private ones are named by the files that use them.
+fn run_path(folder: &Path, libraries: &BTreeSet<PathBuf>) -> String {
+    let is_usual = |path: &&PathBuf| {
+        let Ok(below) = path.strip_prefix(folder) else { return false };
+        let below = below.strip_prefix("usr").unwrap_or(below);
+        let words: Vec<_> = below.iter().map(|word| word.to_string_lossy()).collect();
+        match words.as_slice() {
+            [lib] => lib.starts_with("lib"),
+            [lib, triplet] => lib.starts_with("lib") && triplet.contains("-linux-"),
+            [lib, triplet, systemd] => lib.starts_with("lib") && triplet.contains("-linux-") && systemd == "systemd",
+            _ => false,
+        }
+    };
+    libraries.iter().filter(is_usual).map(|path| path.display().to_string()).collect::<Vec<_>>().join(":")
+}
+
+fn patch_elf(path: &Path, folder: &Path, interpreter: Option<&Path>, run_path: &str) -> Result<(), PatchError> {
+    let wrong = |why: String| PatchError::Elf { path: path.to_owned(), why };
+    let is_loader = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ld-linux"));
+    let bytes = std::fs::read(path).map_err(at(path))?;
+    // Objects for linking, and files of other machines, have no library path to set.
+    let Some(shape) = shape(&bytes).filter(|_| !is_loader) else { return Ok(()) };
+    if !shape.is_dynamic {
+        return Ok(());
+    }
+    let mut elf = ElfContainer::parse(&bytes).map_err(|error| wrong(error.to_string()))?;
+    let own: Vec<String> = elf.get_rpath().iter().map(|entry| rerooted(entry, folder)).collect();
+    let entries = own.iter().map(String::as_str).chain([run_path]).filter(|entry| !entry.is_empty());
+    elf.set_runpath(entries.collect::<Vec<_>>().join(":")).map_err(|error| wrong(error.to_string()))?;
+    if let Some(interpreter) = interpreter.filter(|_| shape.has_interpreter) {
+        elf.set_interpreter(&interpreter.display().to_string()).map_err(|error| wrong(error.to_string()))?;
+    }
+    let mut patched = Vec::with_capacity(bytes.len() + 8192);
+    elf.write(&mut patched).map_err(|error| wrong(error.to_string()))?;
+    replace(path, &patched)
+}
+
+/// `/usr/lib/x` of the machine is that of the folder; `$ORIGIN` stays.
+fn rerooted(entry: &str, folder: &Path) -> String {
+    match entry.strip_prefix('/') {
+        Some(below) => folder.join(below).display().to_string(),
+        None => entry.to_owned(),
+    }
+}
+
+/// What of an ELF file matters here.
+struct Shape {
+    is_dynamic: bool,
+    has_interpreter: bool,
+}
+
+fn shape(bytes: &[u8]) -> Option<Shape> {
+    use object::elf::{ET_DYN, ET_EXEC, PT_DYNAMIC, PT_INTERP};
+    use object::read::elf::ProgramHeader as _;
+    let file = ElfFile64::<object::Endianness>::parse(bytes).ok()?;
+    let endian = file.endian();
+    if !matches!(file.elf_header().e_type(endian), ET_DYN | ET_EXEC) {
+        return None;
+    }
+    let has = |kind: u32| file.elf_program_headers().iter().any(|header| header.p_type(endian) == kind);
+    Some(Shape { is_dynamic: has(PT_DYNAMIC), has_interpreter: has(PT_INTERP) })
+}
+
+/// A script whose interpreter is in the folder is run by that one.
+fn patch_shebang(path: &Path, folder: &Path) -> Result<(), PatchError> {
+    let bytes = std::fs::read(path).map_err(at(path))?;
+    let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return Ok(()) };
+    let line = String::from_utf8_lossy(&bytes[2..end]);
+    let line = line.trim();
+    let (program, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let (program, rest) = match (program, rest.split_once(' ').unwrap_or((rest, ""))) {
+        ("/usr/bin/env", (name, rest)) if !name.is_empty() && !name.starts_with('-') => {
+            (format!("/usr/bin/{name}"), rest)
+        }
+        _ => (program.to_owned(), rest),
+    };
+    let Some(below) = program.strip_prefix('/') else { return Ok(()) };
+    let own = folder.join(below);
+    if !own.exists() {
+        return Ok(());
+    }
+    let mut patched = format!("#!{} {rest}", own.display()).trim_end().to_owned().into_bytes();
+    patched.extend_from_slice(&bytes[end..]);
+    replace(path, &patched)
+}
+
+/// Replaces a file as a whole: its other names, if it has some, keep the former content.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), PatchError> {
+    let mode = std::fs::metadata(path).map_err(at(path))?.permissions().mode();
+    let aside = path.with_extension("jove-patched");
+    std::fs::write(&aside, bytes).map_err(at(&aside))?;
+    std::fs::set_permissions(&aside, Permissions::from_mode(mode)).map_err(at(&aside))?;
+    std::fs::rename(&aside, path).map_err(at(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_run_by_what_is_beside_them() {
+        let folder = tempfile::tempdir().expect("folder");
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("parent")).expect("made");
+            std::fs::write(&path, text).expect("written");
+            path
+        };
+        write("usr/bin/python3", "a python");
+        let table = [
+            ("#!/usr/bin/python3 -Es\nx\n", "#!{}/usr/bin/python3 -Es\nx\n"),
+            ("#!/usr/bin/env python3\nx\n", "#!{}/usr/bin/python3\nx\n"),
+            ("#! /usr/bin/perl\nx\n", "#! /usr/bin/perl\nx\n"),
+            ("#!/bin/sh\n", "#!/bin/sh\n"),
+        ];
+        for (before, after) in table {
+            let path = write("usr/bin/script", before);
+            patch(folder.path()).expect("patched");
+            let expected = after.replace("{}", &folder.path().display().to_string());
+            assert_eq!(std::fs::read_to_string(path).expect("read"), expected);
+        }
+    }
+
+    #[test]
+    fn a_program_finds_its_libraries_below_the_folder() {
+        let folder = tempfile::tempdir().expect("folder");
+        let bin = folder.path().join("usr/bin");
+        let lib = folder.path().join("usr/lib/x86_64-linux-gnu");
+        std::fs::create_dir_all(&bin).expect("made");
+        std::fs::create_dir_all(&lib).expect("made");
+        let program = bin.join("true");
+        std::fs::copy("/bin/true", &program).expect("copied");
+        std::fs::copy("/bin/true", lib.join("libx.so.1")).expect("copied");
+        patch(folder.path()).expect("patched");
+        let bytes = std::fs::read(&program).expect("read");
+        let elf = ElfContainer::parse(&bytes).expect("an ELF file");
+        assert_eq!(elf.get_rpath(), [lib.display().to_string()]);
+        assert!(std::process::Command::new(&program).status().expect("it runs").success());
+    }
+}
