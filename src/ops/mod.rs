@@ -24,6 +24,7 @@ pub mod plan;
 pub mod prefix;
 pub mod prepare;
 pub mod program;
+pub mod residue;
 pub mod rollback;
 pub mod run;
 pub mod secret;

@@ -114,6 +114,7 @@ pub fn prepare(place: &Place, wishes: &Wishes, report: &Reporter) -> OpResult<Pr
     let state = State::load(&place.layout)?;
     let (stack, state) = resolved(place, &mut loaded, state)?;
     check_wishes(&stack, wishes)?;
+    check_user(&stack, place)?;
     let graph = graph(&stack)?;
     let lock_path = lock_path(place);
     let lock = Lock::read(&lock_path)?.unwrap_or_default();
@@ -291,6 +292,19 @@ fn check_pure(stack: &Stack, desired: &Desired) -> OpResult<()> {
     });
     let wrong = Diagnostics(impure.collect());
     if wrong.has_errors() { Err(wrong.into()) } else { Ok(()) }
+}
+
+/// Programs that refuse root are named before anything is fetched for them.
+fn check_user(stack: &Stack, place: &Place) -> OpResult<()> {
+    let refusing = stack.parts.values().filter(|part| part.refuses_root && place.host.user == 0);
+    let names: Vec<String> = refusing.map(|part| format!("`{}` ({})", part.name, part.recipe)).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(OpError::failed(format!("you are root, and these refuse to run as root: {}", names.join(", "))).hint(format!(
+        "run it as an ordinary user: {} --user NAME, whose home then has the installation",
+        place.command()
+    )))
 }
 
 /// Parts that the command line names must be there.

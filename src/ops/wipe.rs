@@ -9,7 +9,7 @@ use crate::fs::{occupied_bytes, remove_tree};
 use crate::layout::Layout;
 use crate::ops::error::{OpResult, at};
 use crate::ops::place::Place;
-use crate::ops::{prefix, service};
+use crate::ops::{prefix, residue, service};
 use crate::progress::{Event, Reporter};
 use crate::state::{Registry, State, run};
 
@@ -162,9 +162,11 @@ pub fn wipe(place: &Place, request: Request, report: &Reporter) -> OpResult<Outl
     let outlook = outlook(place, request)?;
     let layout = &place.layout;
     checkpoint::pass("wipe-before-stop");
+    let processes = residue::last_processes(layout);
     report.report(Event::Stage("stopping".into()));
     service::stop_all(place, &mut |_| {}).map_err(|error| error.context("nothing was removed"))?;
     checkpoint::pass("wipe-after-stop");
+    residue::remove(&place.host, &processes).map_err(at(Path::new("shared memory")))?;
     report.report(Event::Stage("removing".into()));
     let elsewhere = data_elsewhere(place)?;
     let mut state = State::load(layout)?;

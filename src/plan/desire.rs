@@ -13,11 +13,11 @@ use crate::plan::action::{
 };
 use crate::plan::fact::facts;
 use crate::plan::key;
-use crate::plan::secret::{Sealed, rendered_paths};
+use crate::plan::secret::Sealed;
 use crate::plan::snapshot::Snapshot;
 use crate::plan::value::{strings, text_of, texts};
-use crate::recipe::{OptionValue, ResolvedPart, Stack, marked_path, text_of_path};
-use crate::service::{ProbeKind, Promise, SecretFile, ServiceSpec};
+use crate::recipe::{OptionValue, ResolvedPart, Stack};
+use crate::service::{Promise, ServiceSpec};
 use crate::store::StorePath;
 use crate::text::{Piece, Text};
 
@@ -102,11 +102,11 @@ fn definition_digest(stack: &Stack, parts: &BTreeMap<PartName, DesiredPart>) -> 
     Digest::of_json(&(&stack.profile, &stack.project.name, parts))
 }
 
-struct Lowering<'a> {
+pub(super) struct Lowering<'a> {
     stack: &'a Stack,
-    snapshot: &'a Snapshot,
-    folders: BTreeMap<PartName, PathBuf>,
-    sealed: Vec<Sealed>,
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) folders: BTreeMap<PartName, PathBuf>,
+    pub(super) sealed: Vec<Sealed>,
     wrong: Diagnostics,
 }
 
@@ -125,7 +125,7 @@ impl Lowering<'_> {
         let action = object.as_ref().map(|object| &object.action);
         self.sealed.extend(Sealed::of(&part.name, action, folder.as_deref()));
         let services = part.services.iter().map(|spec| self.service(part, spec)).collect();
-        let promises = part.promises.clone();
+        let promises = part.promises.iter().map(|promise| self.promise(part, promise)).collect();
         let facts = facts(part, object.as_ref(), self.snapshot, &self.folders);
         DesiredPart {
             name: part.name.clone(),
@@ -259,7 +259,7 @@ impl Lowering<'_> {
     }
 
     /// Puts the folders of other parts' objects into a text; the part's own stays a piece, for its key is not known yet.
-    fn others(&mut self, part: &ResolvedPart, text: &Text) -> Text {
+    pub(super) fn others(&mut self, part: &ResolvedPart, text: &Text) -> Text {
         let mut made = Text::default();
         for piece in text.pieces() {
             match piece {
@@ -273,7 +273,7 @@ impl Lowering<'_> {
         made
     }
 
-    fn no_object(&mut self, part: &ResolvedPart, object: &PartName) {
+    pub(super) fn no_object(&mut self, part: &ResolvedPart, object: &PartName) {
         let edge = part.edges.iter().find(|edge| &edge.to == object);
         let origin = edge.map_or(&part.origin, |edge| &edge.origin);
         let message = format!("`{}` refers to the folder of `{object}`, which makes no files", part.name);
@@ -281,92 +281,11 @@ impl Lowering<'_> {
         self.refuse(Diagnostic::error(message).at(origin, "").hint(hint));
     }
 
-    fn service(&mut self, part: &ResolvedPart, spec: &ServiceSpec) -> ServiceSpec {
-        let mut spec = spec.clone();
-        let mut secret_files = self.own_secret_files(part, &spec.name);
-        let mut place = |text: &Text| {
-            let text = self.others(part, text);
-            let text = match self.folders.get(&part.name) {
-                Some(folder) => text.with_objects(|_| folder),
-                None if text.objects().next().is_some() => {
-                    self.no_object(part, &part.name);
-                    text
-                }
-                None => text,
-            };
-            self.with_secret_files(part, &spec.name, text, &mut secret_files)
-        };
-        if let crate::service::Kind::Step { key } = &mut spec.kind
-            && let Ok(text) = Text::from_marked(key)
-        {
-            *key = place(&text).to_string();
-        }
-        spec.command = spec.command.iter().map(&mut place).collect();
-        spec.vars = spec.vars.iter().map(|(name, text)| (name.clone(), place(text))).collect();
-        for path in spec.watch.iter_mut().chain([&mut spec.folder]).chain(&mut spec.folders) {
-            *path = marked_path(&place(&text_of_path(path)));
-        }
-        for probe in spec.ready.iter_mut().chain(spec.live.iter_mut().map(|live| &mut live.probe)) {
-            match &mut probe.kind {
-                ProbeKind::Exec(command) => *command = command.iter().map(&mut place).collect(),
-                ProbeKind::Unix(path) => *path = marked_path(&place(&text_of_path(path))),
-                ProbeKind::Http { .. } | ProbeKind::Log(_) | ProbeKind::Notify | ProbeKind::Tcp(_) => {}
-            }
-        }
-        spec.secret_files = secret_files;
-        spec
-    }
-
-    fn own_secret_files(&self, part: &ResolvedPart, service: &PartName) -> Vec<SecretFile> {
-        let own = self.sealed.iter().filter(|sealed| sealed.part == part.name);
-        own.map(|sealed| sealed.for_service(service, &self.snapshot.run)).collect()
-    }
-
-    /// Puts rendered files in the place of sealed ones, and notes those of other parts that the service needs for that.
-    fn with_secret_files(
-        &mut self,
-        part: &ResolvedPart,
-        service: &PartName,
-        text: Text,
-        needed: &mut Vec<SecretFile>,
-    ) -> Text {
-        let mut text = text;
-        let mut hidden = Vec::new();
-        for sealed in &self.sealed {
-            let file = sealed.for_service(service, &self.snapshot.run);
-            let placed = rendered_paths(&text, &file);
-            if placed != text && !needed.contains(&file) {
-                needed.push(file);
-            }
-            text = placed;
-            if sealed.part != part.name && sealed.is_below(&text) {
-                hidden.push(sealed.clone());
-            }
-        }
-        for sealed in hidden {
-            self.hidden_secret(part, &sealed);
-        }
-        text
-    }
-
     /// Notes a mistake, once however many texts make it.
-    fn refuse(&mut self, diagnostic: Diagnostic) {
+    pub(super) fn refuse(&mut self, diagnostic: Diagnostic) {
         if !self.wrong.0.contains(&diagnostic) {
             self.wrong.push(diagnostic);
         }
-    }
-
-    /// A program that is given the folder would find the secret's name in the file.
-    fn hidden_secret(&mut self, part: &ResolvedPart, sealed: &Sealed) {
-        let (other, path) = (&sealed.part, sealed.path.display());
-        let edge = part.edges.iter().find(|edge| edge.to == sealed.part);
-        let origin = edge.map_or(&part.origin, |edge| &edge.origin);
-        let message = format!("`{}` is given a folder of `{other}` in which {path} shows a secret", part.name);
-        let hint = format!(
-            "the store holds no secret: name the file itself, `${{{other}}}/{path}`, which is rendered when `{}` starts",
-            part.name
-        );
-        self.refuse(Diagnostic::error(message).at(origin, "").hint(hint));
     }
 }
 

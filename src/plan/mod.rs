@@ -8,6 +8,7 @@ pub mod change;
 pub mod desire;
 mod fact;
 pub mod key;
+mod place;
 mod secret;
 pub mod snapshot;
 pub mod source;

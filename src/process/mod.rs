@@ -11,6 +11,7 @@
 mod child;
 mod group;
 mod run;
+pub mod segment;
 mod tail;
 mod vars;
 

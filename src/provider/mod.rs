@@ -145,7 +145,7 @@ impl Request {
 }
 
 /// The words of all providers, in the order in which they are tried where nothing else is said.
-pub const ORDER: [&str; 6] = ["conda", "deb", "archive", "source", "git", "host"];
+pub const ORDER: [&str; 2] = ["deb", "host"];
 
 /// Why a provider could not do it.
 #[derive(Debug, thiserror::Error)]

@@ -37,6 +37,7 @@ fn recipe(name: &str, source: &Arc<Source>, table: BTreeMap<String, Written>, wr
     let mut fields = Fields::new("a recipe", table, top, wrong);
     let summary = fields.text("summary").map(|(text, _)| text).unwrap_or_default();
     let action = action(&mut fields);
+    let refuses_root = fields.truth("refuses_root");
     let options = fields.table("options");
     let sources = fields.list("source");
     let files = fields.list("file");
@@ -59,6 +60,7 @@ fn recipe(name: &str, source: &Arc<Source>, table: BTreeMap<String, Written>, wr
         source: Arc::clone(source),
         summary,
         action: action.unwrap_or(default),
+        refuses_root,
         options,
         sources,
         files,

@@ -112,6 +112,7 @@ fn body(evaluator: &mut Evaluator<'_, '_>, part: usize, maker: &mut Maker) -> Bo
             name: active.name.clone(),
             recipe: recipe.name.clone(),
             action: recipe.action.word().to_owned(),
+            refuses_root: recipe.refuses_root,
             brought_by: active.brought_by.clone(),
             origin: active.origin.clone(),
             options: BTreeMap::new(),

@@ -35,6 +35,8 @@ pub struct Recipe {
     pub summary: String,
     /// What makes a part's object.
     pub action: Action,
+    /// Whether its program refuses to run as root.
+    pub refuses_root: bool,
     /// Its options, sorted by name.
     pub options: Vec<OptionSpec>,
     /// Folders copied into the object.

@@ -119,6 +119,8 @@ pub struct ResolvedPart {
     pub recipe: String,
     /// What makes its object: `none`, `files`, `python`, `step`.
     pub action: String,
+    /// Whether its program refuses to run as root.
+    pub refuses_root: bool,
     /// Who brought it, if no layer names it.
     pub brought_by: Option<PartName>,
     /// Where it was first named.

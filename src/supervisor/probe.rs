@@ -73,7 +73,13 @@ pub(super) fn live(core: &Rc<Core>, entry: &Entry, serial: u64) -> Task {
 
 /// Asks until a promise holds or its deadline has passed; says why it does not.
 pub(super) async fn promise(core: &Rc<Core>, promise: &Promise) -> Result<(), String> {
-    let facts = core.inner.borrow().entries.values().find(|entry| entry.spec.part == promise.part).map(Asker::facts);
+    let facts = {
+        let inner = core.inner.borrow();
+        let mut of_part = inner.entries.values().filter(|entry| entry.spec.part == promise.part);
+        // In the surroundings of the service that is called as the part; a part without one has others.
+        let main = of_part.clone().find(|entry| entry.spec.name == promise.part);
+        main.or_else(|| of_part.next()).map(Asker::facts)
+    };
     let (spec, searched) = facts.unwrap_or_else(|| (ServiceSpec::bare(promise.part.clone()), 0));
     let asker = Asker { core: Rc::clone(core), spec, searched: Cell::new(searched), notes: None };
     let end = Instant::now() + promise.probe.deadline;

@@ -197,6 +197,7 @@ fn examples_of_options_are_taken() {
         }
         // What the examples refer to.
         lines.push("[parts.env]\nrecipe = \"python\"".to_owned());
+        lines.push("[parts.queue]\nrecipe = \"redis\"".to_owned());
         lines.push("[parts.app]\nrecipe = \"command\"\ncommand = [\"/bin/true\"]".to_owned());
         sandbox.write("jove.toml", lines.join("\n"));
         let said = sandbox.run(&["explain", "it", "-p", "demo"]);

@@ -54,6 +54,7 @@ pub struct Sandbox {
     user: Option<u32>,
     vars: BTreeMap<String, String>,
     folder: PathBuf,
+    account: Option<String>,
 }
 
 impl Sandbox {
@@ -69,11 +70,32 @@ impl Sandbox {
         Self::of(None)
     }
 
+    /// A fresh home; as root that of an ordinary user whom the machine knows by name, as some programs ask. The account goes
+    /// with the sandbox.
+    #[must_use]
+    pub fn of_known_user() -> Self {
+        let mut sandbox = Self::new();
+        let Some(user) = sandbox.user else { return sandbox };
+        let name = format!("jove-it-{user}");
+        let mut made = Command::new("useradd");
+        made.args(["--no-create-home", "--no-user-group", "--shell", "/bin/sh", "--uid", &user.to_string(), &name]);
+        // Two tests at once wait for each other's lock on the table of users.
+        let done = (0..100).any(|_| {
+            made.stderr(Stdio::null()).status().is_ok_and(|status| status.success()) || {
+                std::thread::sleep(std::time::Duration::from_millis(100));
+                false
+            }
+        });
+        assert!(done, "no account could be made: {made:?}");
+        sandbox.account = Some(name);
+        sandbox
+    }
+
     fn of(user: Option<u32>) -> Self {
         let root =
             tempfile::Builder::new().prefix("jove-it-").tempdir_in(open_temporary_folder(user)).expect("a folder");
-        let mut made =
-            Self { program: tested_program(), user, vars: BTreeMap::new(), folder: root.path().join("work"), root };
+        let folder = root.path().join("work");
+        let mut made = Self { program: tested_program(), user, vars: BTreeMap::new(), folder, account: None, root };
         for folder in ["home", "tmp", "work", "bin"] {
             made.own(&made.create(&made.root.path().join(folder)));
         }
@@ -293,6 +315,9 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         processes::end(self.root.path(), self.user);
         listing::make_removable(self.root.path());
+        if let Some(account) = &self.account {
+            let _ = Command::new("userdel").arg(account).stderr(Stdio::null()).status();
+        }
     }
 }
 

@@ -29,6 +29,9 @@ pypi   = ["pywps >=4.6"]
 [parts.flask]
 recipe = "python"
 pypi   = ["flask"]
+[parts.shop]
+recipe = "python"
+pypi   = ["flask", "gunicorn", "redis", "psycopg2-binary", "celery[redis]", "packaging", "pymemcache"]
 [parts.django]
 recipe = "python"
 pypi   = ["django"]
@@ -58,17 +61,25 @@ impl DerefMut for Home {
 impl Home {
     /// A fresh home with a warm download cache; nothing where tests shall not use the network.
     pub fn new() -> Option<Self> {
+        Self::warm(Sandbox::new)
+    }
+
+    /// As [`Home::new`], of a user whom the machine knows by name.
+    pub fn of_known_user() -> Option<Self> {
+        Self::warm(Sandbox::of_known_user)
+    }
+
+    fn warm(sandbox: impl FnOnce() -> Sandbox) -> Option<Self> {
         if !may_use_the_network() {
             return None;
         }
-        let home = Self::cold();
+        let home = Self::cold(sandbox());
         let common = common_cache();
         copy(&common, &home.cache(), &home);
         Some(home)
     }
 
-    fn cold() -> Self {
-        let mut sandbox = Sandbox::new();
+    fn cold(mut sandbox: Sandbox) -> Self {
         let of_index = ["INDEX", "FIND_LINKS", "CERT", "PROXY", "TRUSTED", "TIMEOUT"];
         for (name, value) in std::env::vars() {
             let is_tool = name.starts_with("PIP_") || name.starts_with("UV_");
@@ -132,6 +143,16 @@ pub fn may_use_the_network() -> bool {
     !offline
 }
 
+/// Whether packages of Debian and its kin can be had here; says so, if not.
+pub fn has_debian() -> bool {
+    let has = ["/etc/apt/sources.list", "/etc/apt/sources.list.d"].iter().any(|path| Path::new(path).exists());
+    if !has {
+        let name = std::thread::current().name().unwrap_or_default().to_owned();
+        let _ = writeln!(std::io::stderr(), "{name} is skipped, because this machine has no apt sources");
+    }
+    has
+}
+
 /// What a server answers: its status and its text.
 #[derive(Debug)]
 pub struct Answer {
@@ -171,7 +192,7 @@ fn common_cache() -> PathBuf {
     let _one = FILLING.lock().unwrap_or_else(PoisonError::into_inner);
     let common = Path::new(env!("CARGO_TARGET_TMPDIR")).join("real-cache");
     if !common.exists() {
-        let home = Home::cold();
+        let home = Home::cold(Sandbox::new());
         home.write("jove.toml", EVERYTHING);
         home.run(&["install", "--no-start", "-p", "demo"]).success();
         let filling = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();

@@ -13,4 +13,5 @@ mod packages;
 mod python;
 #[path = "../it/sandbox.rs"]
 mod sandbox;
+mod stack;
 mod wsgi;

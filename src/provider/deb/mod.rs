@@ -27,7 +27,7 @@ pub mod suite;
 mod tests;
 pub mod version;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -177,8 +177,14 @@ impl Packages {
         if found.is_empty() { Err(DebError::NoSources) } else { Ok(found) }
     }
 
-    fn without(&self) -> BTreeSet<String> {
-        WITHOUT.iter().map(ToString::to_string).chain(self.without.iter().cloned()).collect()
+    /// What is left out. A word that is no pattern is that word.
+    fn without(&self) -> Vec<glob::Pattern> {
+        let words = WITHOUT.iter().copied().chain(self.without.iter().map(String::as_str));
+        words
+            .filter_map(|word| {
+                glob::Pattern::new(word).or_else(|_| glob::Pattern::new(&glob::Pattern::escape(word))).ok()
+            })
+            .collect()
     }
 
     fn pins(&self, kit: &Kit<'_>) -> Result<Vec<Pinned>, DebError> {

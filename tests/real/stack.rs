@@ -1,0 +1,93 @@
+//! A whole stack as an ordinary user: nginx, gunicorn, PostgreSQL, Redis, memcached, Celery, from Debian packages where the
+//! machine has apt sources. Each server is spoken to by its own client.
+
+use crate::home::{Home, get, has_debian, kill};
+
+const DEFINITION: &str = include_str!("stack/jove.toml");
+const APPLICATION: &str = include_str!("stack/app.py");
+
+fn shop() -> Option<Home> {
+    let mut home = has_debian().then(Home::of_known_user).flatten()?;
+    home.enter("shop");
+    home.write("jove.toml", DEFINITION);
+    home.write("app.py", APPLICATION);
+    home.write("static/site.css", "body { color: green }\n");
+    Some(home)
+}
+
+/// What the machine keeps for this user beyond files and processes.
+fn shared_memory(home: &Home) -> Vec<String> {
+    let listing = home.listing();
+    let tables = listing.paths().filter(|path| path.starts_with("/proc/sysvipc"));
+    tables.map(|path| path.display().to_string()).collect()
+}
+
+#[test]
+fn a_site_with_all_its_servers_runs_from_packages() {
+    let Some(home) = shop() else { return };
+    let before = home.outside();
+    home.run(&["install"]).success();
+    let url = home.url(&[], "web");
+    let page = get(&url);
+    assert_eq!(page.text, "db 1 as app superuser off, redis 1, memcached kept, task 5");
+    assert_eq!(get(&format!("{url}static/site.css")).text, "body { color: green }\n");
+    home.until("a tick of the schedule", || get(&format!("{url}ticks")).text == "ticks True");
+
+    // Every server by its own client, and nobody without a password.
+    let told = |part: &str, command: &[&str]| {
+        let said = home.run(&[&["run", part, "--"], command].concat());
+        format!("{}{}", said.stdout(), said.stderr())
+    };
+    let status = home.status(&[]);
+    let prefix = status["prefix"].as_str().unwrap();
+    let (socket, database) = (format!("{prefix}/run/cache/redis.sock"), format!("--host={prefix}/run/db"));
+    assert!(told("cache", &["redis-cli", "-s", &socket, "get", "visits"]).contains('1'));
+    assert!(
+        told("cache", &["env", "-u", "REDISCLI_AUTH", "redis-cli", "-s", &socket, "get", "visits"]).contains("NOAUTH")
+    );
+    assert!(
+        told(
+            "db",
+            &["psql", &database, "--username=app", "--tuples-only", "--command=select count(*) from visits", "shop"]
+        )
+        .contains('1')
+    );
+    assert!(
+        told("db", &["env", "-u", "PGPASSWORD", "psql", "--no-password", &database, "--username=app", "shop"])
+            .contains("no password supplied")
+    );
+
+    // Killed, it comes back with its data; stopped, it leaves nothing that runs.
+    kill(&home.service(&[], "db")["pid"]);
+    home.until("the database after a kill", || get(&url).text.starts_with("db 2 as app"));
+    home.run(&["stop"]).success();
+    home.run(&["start"]).success();
+    assert!(get(&url).text.starts_with("db 3 as app"), "{:?}", get(&url));
+    home.run(&["verify"]).code(0);
+
+    // A new password is the role's and its clients' after the next run.
+    home.run(&["secret", "rotate", "db.password"]).success();
+    home.run(&["install"]).success();
+    assert!(get(&url).text.starts_with("db 4 as app"), "{:?}", get(&url));
+
+    home.run(&["wipe", "--data", "--yes"]).success();
+    assert_eq!(shared_memory(&home), [""; 0]);
+    let lock = home.folder().join("jove.lock");
+    assert_eq!(before.changes(&home.outside().without(&lock)), "");
+}
+
+#[test]
+fn shared_memory_of_a_database_that_was_killed_goes_with_it() {
+    let Some(home) = shop() else { return };
+    home.write("jove.toml", "name = 'shop'\n[parts.db]\nrecipe = 'postgresql'\n");
+    home.run(&["install"]).success();
+    assert_ne!(shared_memory(&home), [""; 0]);
+    // All at once, as by a crash of the machine: nobody is left to clear up.
+    for process in home.processes() {
+        kill(&serde_json::json!(process.pid));
+    }
+    home.until("the end of all", || home.processes().is_empty());
+    assert_ne!(shared_memory(&home), [""; 0]);
+    home.run(&["wipe", "--data", "--yes"]).success();
+    assert_eq!(shared_memory(&home), [""; 0]);
+}
