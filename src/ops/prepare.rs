@@ -21,7 +21,7 @@ use crate::plan::change::{Installed, diff};
 use crate::plan::value::strings;
 use crate::plan::{Desired, Plan, Snapshot, desire, source};
 use crate::platform::Platform;
-use crate::profile::{self, Definition, Request};
+use crate::profile::{self, Definition, Request, Unloaded};
 use crate::progress::Reporter;
 use crate::recipe::{Allot, Catalogue, EdgeKind, Stack, Surroundings, resolve};
 use crate::state::{Allotter, Identity, Registry, State, run};
@@ -94,7 +94,8 @@ pub fn load(place: &Place) -> OpResult<Loaded> {
         host_name: place.host.name.clone(),
         shipped: &catalogue,
     };
-    let (definition, mut warnings) = profile::load(&request)?;
+    let loaded = profile::load(&request);
+    let (definition, mut warnings) = loaded.map_err(|unloaded| all_wrong(place, &catalogue, unloaded))?;
     if definition.parts.is_empty() {
         let message = format!("the project `{}` has no parts, so nothing is installed", definition.project.name);
         let hint =
@@ -102,6 +103,22 @@ pub fn load(place: &Place) -> OpResult<Loaded> {
         warnings.push(Diagnostic::warning(message).hint(hint));
     }
     Ok(Loaded { definition, catalogue, warnings })
+}
+
+/// Everything that is wrong: what cannot be merged, and the mistakes in what can. Ports and secrets for it are of no account.
+fn all_wrong(place: &Place, catalogue: &Catalogue, unloaded: Unloaded) -> Diagnostics {
+    let Unloaded { mut found, rest } = unloaded;
+    let Some(rest) = rest else { return found };
+    let mut nobody = Giver(Allotter::new(State::default(), "", BTreeSet::new()));
+    if let Err(more) = resolve(&rest, catalogue, &surroundings(place), &mut nobody) {
+        found.append(more);
+    }
+    let place = |diagnostic: &Diagnostic| {
+        diagnostic.labels.first().map(|label| (rest.layer_of(&label.origin), label.origin.span.start))
+    };
+    found.0.sort_by_key(place);
+    found.0.dedup();
+    found
 }
 
 /// Goes all the way to the plan, and writes nothing but the cache of tools.
@@ -150,18 +167,21 @@ pub fn resolved(place: &Place, loaded: &mut Loaded, state: State) -> OpResult<(S
     let id = identity_seed(place)?;
     let taken = Registry::new(place.host.registry()?).taken_ports(&id);
     let allotter = Allotter::new(state, &id, taken);
-    let surroundings = Surroundings {
+    let mut giver = Giver(allotter);
+    let (stack, warnings) = resolve(&loaded.definition, &loaded.catalogue, &surroundings(place), &mut giver)?;
+    loaded.warnings.append(warnings);
+    Ok((stack, giver.0.into_state()))
+}
+
+fn surroundings(place: &Place) -> Surroundings<'_> {
+    Surroundings {
         layout: &place.layout,
         run: run_folder(place),
         platform: Platform::current(),
         host_name: &place.host.name,
         vars: &place.host.vars,
         home: place.host.home().ok(),
-    };
-    let mut giver = Giver(allotter);
-    let (stack, warnings) = resolve(&loaded.definition, &loaded.catalogue, &surroundings, &mut giver)?;
-    loaded.warnings.append(warnings);
-    Ok((stack, giver.0.into_state()))
+    }
 }
 
 /// Gives what references ask for from a copy of the state.

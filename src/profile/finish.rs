@@ -31,6 +31,7 @@ fn part(name: PartName, draft: Draft, facts: &Facts<'_>, found: &mut Diagnostics
         needs: draft.needs.map(|setting| needs(setting, found)).unwrap_or_default(),
         off,
         is_abstract: draft.is_abstract,
+        is_whole: draft.is_whole,
         origin: draft.origin,
     }
 }

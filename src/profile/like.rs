@@ -61,6 +61,7 @@ fn chain(
         }
         if let Some(draft) = parts.get_mut(&last) {
             draft.like = None;
+            draft.is_whole = false;
         }
         return chain;
     }
@@ -69,10 +70,11 @@ fn chain(
 fn copy_one(parts: &mut BTreeMap<PartName, Draft>, name: &PartName, found: &mut Diagnostics) {
     let Some((from, _)) = parts.get(name).and_then(|draft| draft.like.clone()) else { return };
     let Some(base) = parts.get(&from) else { return };
-    let recipe = base.recipe.clone();
+    let (recipe, is_whole) = (base.recipe.clone(), base.is_whole);
     let copies: Vec<_> = base.options.iter().map(|(option, set)| (option.clone(), rule::copy(set, &from))).collect();
     let Some(draft) = parts.get_mut(name) else { return };
     draft.recipe = draft.recipe.take().or(recipe);
+    draft.is_whole &= is_whole;
     for (option, copied) in copies {
         let setting = match draft.options.remove(&option) {
             Some(own) => rule::set_over_copy(copied, option.as_str(), own, found),

@@ -6,7 +6,7 @@
 //! like     copies merged settings from part to part
 //! finish   asks `when`, reads `needs`
 //! ```
-//! Every step collects what is wrong, so that one run tells all of it.
+//! Every step collects what is wrong, and what is right is handed on all the same, so that one run tells all of it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -70,14 +70,29 @@ pub struct Request<'a> {
     pub shipped: &'a dyn Shipped,
 }
 
+/// Layers that say something wrong.
+#[derive(Debug)]
+pub struct Unloaded {
+    /// What is wrong.
+    pub found: Diagnostics,
+    /// The definition without what is wrong in it, to look for more mistakes in; nothing if a file is missing or no TOML.
+    pub rest: Option<Box<Definition>>,
+}
+
+impl From<Unloaded> for Diagnostics {
+    fn from(unloaded: Unloaded) -> Self {
+        unloaded.found
+    }
+}
+
 /// Loads and merges all layers. The diagnostics beside the definition are warnings.
 ///
 /// # Errors
 /// Everything that is wrong in any layer, in the order of the layers and of their lines.
-pub fn load(request: &Request<'_>) -> Result<(Definition, Diagnostics), Diagnostics> {
+pub fn load(request: &Request<'_>) -> Result<(Definition, Diagnostics), Unloaded> {
     let mut reading = Reading::new(request.project.as_deref(), request.shipped);
     let Some(layers) = layers::read(request, &mut reading) else {
-        return Err(in_order(reading.found, reading.sources));
+        return Err(Unloaded { found: in_order(reading.found, reading.sources), rest: None });
     };
     let Reading { mut found, inputs, layers: mut files, mut sources, .. } = reading;
     // Stable: within one layer the order of reading, which is depth first, stays.
@@ -106,9 +121,6 @@ pub fn load(request: &Request<'_>) -> Result<(Definition, Diagnostics), Diagnost
         whens.flat_map(When::vars).map(|name| (name.to_owned(), request.vars.get(name).cloned())).collect();
     let parts = finish::parts(merged.parts, &facts, &mut found);
     let found = in_order(found, sources);
-    if found.has_errors() {
-        return Err(found);
-    }
     let project = Project { name: merged.name.unwrap_or(layers.project.name), ..layers.project };
     let definition = Definition {
         profile: layers.profile,
@@ -123,6 +135,9 @@ pub fn load(request: &Request<'_>) -> Result<(Definition, Diagnostics), Diagnost
         inputs,
         vars_asked,
     };
+    if found.has_errors() {
+        return Err(Unloaded { found, rest: Some(Box::new(definition)) });
+    }
     Ok((definition, found))
 }
 

@@ -18,6 +18,8 @@ pub(super) type Options = BTreeMap<OptionName, Setting>;
 pub(super) struct Draft {
     pub origin: Origin,
     pub is_abstract: bool,
+    /// Whether nothing of it was left out because it was wrong.
+    pub is_whole: bool,
     pub like: Option<(PartName, Origin)>,
     pub needs: Option<Setting>,
     pub options: Options,
@@ -60,6 +62,7 @@ impl Merged {
         if sheet.replace {
             *draft = Draft::new(sheet.origin.clone());
         }
+        let before = found.0.len();
         match (&draft.recipe, sheet.recipe) {
             (Some((below, place)), Some((recipe, origin))) if *below != recipe => {
                 found.push(two_recipes(&sheet.name, (below, place), (&recipe, &origin)));
@@ -74,6 +77,7 @@ impl Merged {
         draft.like = sheet.like.or(draft.like.take());
         draft.when = sheet.when.or(draft.when.take());
         lay_options(&mut draft.options, sheet.options, found);
+        draft.is_whole &= sheet.is_whole && found.0.len() == before;
     }
 
     fn require(&mut self, kind: LayerKind, subject: String, value: Value, origin: Origin, found: &mut Diagnostics) {
@@ -102,7 +106,16 @@ impl Merged {
 
 impl Draft {
     fn new(origin: Origin) -> Self {
-        Self { origin, is_abstract: false, like: None, needs: None, options: Options::new(), recipe: None, when: None }
+        Self {
+            origin,
+            is_abstract: false,
+            is_whole: true,
+            like: None,
+            needs: None,
+            options: Options::new(),
+            recipe: None,
+            when: None,
+        }
     }
 }
 

@@ -134,6 +134,8 @@ pub struct Part {
     pub off: Option<Origin>,
     /// It exists only to be copied by `like`.
     pub is_abstract: bool,
+    /// Whether nothing of it was left out because it was wrong; what it lacks is else no further mistake.
+    pub is_whole: bool,
     /// Where it was first named.
     pub origin: Origin,
 }

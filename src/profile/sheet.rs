@@ -55,6 +55,8 @@ pub(super) struct PartSheet {
     pub name: PartName,
     pub origin: Origin,
     pub is_abstract: Option<bool>,
+    /// Whether nothing of it was left out because it was wrong.
+    pub is_whole: bool,
     pub like: Option<(PartName, Origin)>,
     pub needs: Option<(Value, Origin)>,
     pub options: Vec<Entry>,
@@ -146,9 +148,11 @@ impl Sheet {
             };
             let Some(fields) = reader.table(&format!("parts.{name}"), written) else { continue };
             let mut part = PartSheet::new(name, origin);
+            let before = reader.found.0.len();
             for (key, written) in fields {
                 part.field(reader, key.get_ref(), &reader.origin(&key.span()), written);
             }
+            part.is_whole = reader.found.0.len() == before;
             self.parts.push(part);
         }
     }
@@ -198,6 +202,7 @@ impl PartSheet {
             name,
             origin,
             is_abstract: None,
+            is_whole: true,
             like: None,
             needs: None,
             options: Vec::new(),

@@ -225,7 +225,9 @@ impl<'w, 'a> Evaluator<'w, 'a> {
             let said = Diagnostic::error(said).at(place, "");
             let example = spec.example.as_ref().map(|example| format!("for example `{option} = {example}`"));
             let said = if spec.doc.is_empty() { said } else { said.hint(format!("{option}: {}", spec.doc)) };
-            self.wrong.push(example.into_iter().fold(said, Diagnostic::hint));
+            if part.is_whole {
+                self.wrong.push(example.into_iter().fold(said, Diagnostic::hint));
+            }
             return Err(Failed);
         }
         Ok(worked)

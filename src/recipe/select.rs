@@ -19,6 +19,8 @@ pub(super) struct Active<'a> {
     pub(super) origin: Origin,
     pub(super) brought_by: Option<PartName>,
     pub(super) needs: &'a [Need],
+    /// See [`Part::is_whole`].
+    pub(super) is_whole: bool,
     /// For each option of the recipe, in its order.
     pub(super) chosen: Vec<Chosen<'a>>,
 }
@@ -131,6 +133,7 @@ fn activate<'a>(
         origin: part.origin.clone(),
         brought_by: None,
         needs: &part.needs,
+        is_whole: part.is_whole,
         chosen: chosen.collect(),
     }
 }
@@ -239,7 +242,7 @@ fn unmade(definition: &Definition, active: &[Active<'_>], wrong: &mut Diagnostic
         active.iter().filter(|one| one.brought_by.is_some()).map(|one| &one.name).collect();
     for part in definition.parts.values() {
         let is_idle = part.recipe.is_some() || part.is_abstract || part.off.is_some();
-        if !is_idle && !brought.contains(&part.name) {
+        if !is_idle && part.is_whole && !brought.contains(&part.name) {
             let said = format!("part `{}` has no recipe, and no other part brings one of that name", part.name);
             let said = Diagnostic::error(said).at(&part.origin, "");
             wrong.push(said.hint(format!("add `recipe = \"…\"` to `[parts.{}]`", part.name)));
@@ -335,6 +338,7 @@ fn brought<'a>(
         origin: part.map_or_else(|| by.origin.clone(), |part| part.origin.clone()),
         brought_by: Some(by.name.clone()),
         needs: part.map_or(&[], |part| part.needs.as_slice()),
+        is_whole: part.is_none_or(|part| part.is_whole),
         chosen,
     })
 }

@@ -102,6 +102,62 @@ needs = ["dd"]
 }
 
 #[test]
+fn what_cannot_be_merged_hides_no_other_mistake() {
+    // `b` is like nobody, so that what it lacks is no mistake of its own.
+    let life = Life::of(
+        r#"
+nmae = "shop"
+[parts.a]
+recipe = "comand"
+[parts.b]
+recipe = "command"
+like = "nobody"
+[parts.c]
+recipe = "command"
+command = ["${b.prt}"]
+needs = "b"
+"#,
+    );
+    assert_snapshot!(life.run(&["plan"]).text(), @r#"
+    ------- stderr -------
+    error: `nmae` means nothing here
+     --> jove.toml:3:1
+      |
+    3 | nmae = "shop"
+      | ^^^^
+    hint: did you mean `name`?
+
+    error: there is no recipe called `comand`
+     --> jove.toml:5:10
+      |
+    5 | recipe = "comand"
+      |          ^^^^^^^^ unknown recipe
+    hint: did you mean `command`?
+    hint: `jove-install recipe list` shows them all
+
+    error: part `b` is like `nobody`, which no layer has
+     --> jove.toml:8:8
+      |
+    8 | like = "nobody"
+      |        ^^^^^^^^
+
+    error: part `b` (recipe `command`) has no option or export called `prt`
+      --> jove.toml:11:13
+       |
+    11 | command = ["${b.prt}"]
+       |             ^^^^^^^^
+    hint: did you mean `port`?
+
+    error: `needs` is a list of parts, not a text
+      --> jove.toml:12:9
+       |
+    12 | needs = "b"
+       |         ^^^ as `["db", "migrate:succeeded"]`
+    ------- exit 1 -------
+    "#);
+}
+
+#[test]
 fn names_on_the_command_line_must_be_there() {
     let life = Life::of(SLEEPER);
     assert_snapshot!(life.run(&["-p", "dve", "plan"]).text(), @r"

@@ -99,7 +99,7 @@ impl Sandbox {
     }
 
     fn load(&self) -> Result<(Definition, Diagnostics), Diagnostics> {
-        load(&Request {
+        let loaded = load(&Request {
             profile: self.profile.clone(),
             project: self.project.then(|| self.path("")).map(|path| path.components().collect()),
             example_folder: PathBuf::from("/example"),
@@ -109,7 +109,8 @@ impl Sandbox {
             platform: Platform::current(),
             host_name: "crunch".into(),
             shipped: &Inside,
-        })
+        });
+        loaded.map_err(|unloaded| unloaded.found)
     }
 
     fn good(&self) -> Definition {

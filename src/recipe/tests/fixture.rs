@@ -109,7 +109,7 @@ impl Fixture {
             host_name: "box".into(),
             shipped: catalogue,
         };
-        load(&request).map(|(definition, _)| definition)
+        load(&request).map(|(definition, _)| definition).map_err(|unloaded| unloaded.found)
     }
 
     pub(super) fn resolve_with(&self, counter: &mut Counter) -> Result<(Stack, Diagnostics), Diagnostics> {
