@@ -64,6 +64,7 @@ pub fn write(
         generation: number,
         services: desired.parts.values().flat_map(|part| part.services.clone()).collect(),
         promises: desired.parts.values().flat_map(|part| part.promises.clone()).collect(),
+        data: desired.parts.values().flat_map(|part| part.data_commands.clone()).collect(),
     };
     manifest.write(layout, &services, lock)?;
     Ok(number)

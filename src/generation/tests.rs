@@ -43,7 +43,8 @@ fn manifest(number: u32) -> Manifest {
 }
 
 fn make(layout: &Layout, number: u32, status: &Status) {
-    let services = Services { format: 1, generation: number, services: Vec::new(), promises: Vec::new() };
+    let services =
+        Services { format: 1, generation: number, services: Vec::new(), promises: Vec::new(), data: Vec::new() };
     manifest(number).write(layout, &services, "lock").expect("written");
     status.write(layout, number).expect("written");
 }

@@ -17,7 +17,7 @@ use crate::plan::secret::Sealed;
 use crate::plan::snapshot::Snapshot;
 use crate::plan::value::{strings, text_of, texts};
 use crate::recipe::{OptionValue, ResolvedPart, Stack};
-use crate::service::{Promise, ServiceSpec};
+use crate::service::{DataCommand, Promise, ServiceSpec};
 use crate::store::StorePath;
 use crate::text::{Piece, Text};
 
@@ -51,6 +51,8 @@ pub struct DesiredPart {
     pub data: Vec<PathBuf>,
     /// Its data's format.
     pub data_version: Option<String>,
+    /// How its data is written out and taken in again, with final paths.
+    pub data_commands: Vec<DataCommand>,
 }
 
 /// An object that is to be there.
@@ -96,7 +98,7 @@ fn definition_digest(stack: &Stack, parts: &BTreeMap<PartName, DesiredPart>) -> 
         .values()
         .map(|part| {
             let object = part.object.as_ref().map(|object| object.path.folder_name());
-            (&part.name, object, &part.services, &part.promises)
+            (&part.name, object, &part.services, &part.promises, &part.data_commands)
         })
         .collect();
     Digest::of_json(&(&stack.profile, &stack.project.name, parts))
@@ -126,6 +128,7 @@ impl Lowering<'_> {
         self.sealed.extend(Sealed::of(&part.name, action, folder.as_deref()));
         let services = part.services.iter().map(|spec| self.service(part, spec)).collect();
         let promises = part.promises.iter().map(|promise| self.promise(part, promise)).collect();
+        let data_commands = part.data_commands.iter().map(|command| self.data_command(part, command)).collect();
         let facts = facts(part, object.as_ref(), self.snapshot, &self.folders);
         DesiredPart {
             name: part.name.clone(),
@@ -136,6 +139,7 @@ impl Lowering<'_> {
             facts,
             data: part.data.clone(),
             data_version: part.data_version.clone(),
+            data_commands,
         }
     }
 

@@ -5,7 +5,7 @@ use crate::name::PartName;
 use crate::plan::desire::Lowering;
 use crate::plan::secret::{Sealed, rendered_paths};
 use crate::recipe::{ResolvedPart, marked_path, text_of_path};
-use crate::service::{Kind, Probe, ProbeKind, Promise, SecretFile, ServiceSpec};
+use crate::service::{DataCommand, Kind, Probe, ProbeKind, Promise, SecretFile, ServiceSpec};
 use crate::text::Text;
 
 impl Lowering<'_> {
@@ -29,6 +29,10 @@ impl Lowering<'_> {
         }
         spec.secret_files = files;
         spec
+    }
+
+    pub(super) fn data_command(&mut self, part: &ResolvedPart, command: &DataCommand) -> DataCommand {
+        DataCommand { spec: self.service(part, &command.spec), ..command.clone() }
     }
 
     /// A promise is asked in the surroundings of the part's service, whose rendered files it may name.

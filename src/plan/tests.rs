@@ -89,6 +89,7 @@ fn part(fact: &str, content: &str, argument: &str) -> DesiredPart {
         ]),
         data: Vec::<PathBuf>::new(),
         data_version: None,
+        data_commands: Vec::new(),
     }
 }
 
@@ -120,7 +121,13 @@ fn installed(part: &DesiredPart) -> Installed {
             program: None,
             parts: [(part.name.clone(), record)].into(),
         },
-        services: Services { format: 1, generation: 1, services: part.services.clone(), promises: Vec::new() },
+        services: Services {
+            format: 1,
+            generation: 1,
+            services: part.services.clone(),
+            promises: Vec::new(),
+            data: Vec::new(),
+        },
     }
 }
 

@@ -73,6 +73,10 @@ fn services(recipe: &Recipe, wrong: &mut Diagnostics) {
             }
             _ => {}
         }
+        if let Some(command) = recipe.data.commands.iter().find(|command| command.form.name == form.name) {
+            let said = format!("`{}` is the name of a command of [data]", command.verb.word());
+            wrong.push(Diagnostic::error(said).at(&form.origin, "").hint("call the service or step otherwise"));
+        }
         for (need, _, origin) in &form.needs {
             if !names.contains(&need.as_str()) {
                 let said = format!("this recipe has no service or step called `{need}`");
@@ -181,7 +185,8 @@ fn each_written(recipe: &Recipe, each: &mut impl FnMut(&Written)) {
         each(&form.path);
         form.each.iter().for_each(&mut *each);
     }
-    for form in &recipe.services {
+    let of_data = recipe.data.commands.iter().map(|command| &command.form);
+    for form in recipe.services.iter().chain(of_data) {
         each(&form.command);
         form.vars.values().for_each(&mut *each);
         let rest = [

@@ -88,6 +88,8 @@ pub struct ExplainedPart {
     pub services: Vec<String>,
     /// Its data folders.
     pub data: Vec<String>,
+    /// What can be done with its data: `dump`, `load`.
+    pub data_commands: Vec<String>,
     /// What it depends on.
     pub edges: Vec<ExplainedEdge>,
 }
@@ -154,6 +156,7 @@ fn whole(part: &ResolvedPart, catalogue: &Catalogue) -> ExplainedPart {
         exports: part.exports.iter().map(|(name, value)| one_export(part, name, value)).collect(),
         services: part.services.iter().map(|spec| spec.name.to_string()).collect(),
         data: part.data.iter().map(|folder| folder.display().to_string()).collect(),
+        data_commands: part.data_commands.iter().map(|command| command.verb.word().to_owned()).collect(),
         edges: part.edges.iter().map(edge).collect(),
     }
 }

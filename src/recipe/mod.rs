@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 mod check;
+mod data;
 mod evaluate;
 pub mod explain;
 mod make;

@@ -8,9 +8,10 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Origin, Source};
 use crate::name::{OptionName, PartName};
 use crate::profile::Value;
 use crate::recipe::check;
+use crate::recipe::data::data_form;
 use crate::recipe::read::{Fields, parse_toml};
 use crate::recipe::schema::{
-    Action, BUILT_IN, BringForm, Content, DataForm, FileForm, OptionSpec, OptionType, PART_KEYS, PromiseForm, Recipe,
+    Action, BUILT_IN, BringForm, Content, FileForm, OptionSpec, OptionType, PART_KEYS, PromiseForm, Recipe,
     ServiceForm, SourceForm, When, Written,
 };
 
@@ -53,6 +54,7 @@ fn recipe(name: &str, source: &Arc<Source>, table: BTreeMap<String, Written>, wr
     let sources: Vec<_> = sources.into_iter().filter_map(|one| source_form(one, wrong)).collect();
     let files: Vec<_> = files.into_iter().filter_map(|one| file_form(one, wrong)).collect();
     let mut forms: Vec<_> = services.into_iter().filter_map(|one| service_form(one, false, wrong)).collect();
+    let main = forms.first().cloned();
     forms.extend(steps.into_iter().filter_map(|one| service_form(one, true, wrong)));
     let default = if files.is_empty() && sources.is_empty() { Action::None } else { Action::Files };
     Recipe {
@@ -65,7 +67,7 @@ fn recipe(name: &str, source: &Arc<Source>, table: BTreeMap<String, Written>, wr
         sources,
         files,
         services: forms,
-        data: data.and_then(|one| data_form(one, wrong)).unwrap_or_default(),
+        data: data.and_then(|one| data_form(one, main.as_ref(), wrong)).unwrap_or_default(),
         exports: exports.into_iter().collect(),
         promises: promises.into_iter().filter_map(|one| promise_form(one, wrong)).collect(),
         brings: brings.into_iter().filter_map(|one| bring_form(one, wrong)).collect(),
@@ -324,13 +326,6 @@ fn needs(fields: &mut Fields<'_>) -> Vec<(String, NeedCondition, Origin)> {
         made.push((name.to_owned(), condition, written.1.clone()));
     }
     made
-}
-
-fn data_form(written: Written, wrong: &mut Diagnostics) -> Option<DataForm> {
-    let mut fields = Fields::of("[data]", written, wrong)?;
-    let form = DataForm { folders: fields.take("folders"), version: fields.take("version") };
-    fields.done();
-    Some(form)
 }
 
 fn promise_form(written: Written, wrong: &mut Diagnostics) -> Option<PromiseForm> {

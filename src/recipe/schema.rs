@@ -11,6 +11,7 @@ use crate::condition::NeedCondition;
 use crate::diagnostic::{Origin, Source};
 use crate::name::{OptionName, PartName};
 use crate::profile::Value;
+use crate::service::{DataState, DataVerb};
 
 /// A value as written, with its place.
 pub type Written = (Value, Origin);
@@ -316,6 +317,19 @@ pub struct DataForm {
     pub folders: Option<Written>,
     /// The version of its format.
     pub version: Option<Written>,
+    /// How it is written out and taken in again.
+    pub commands: Vec<DataCommandForm>,
+}
+
+/// `dump` or `load` of `[data]`: what a data step is, run when it is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DataCommandForm {
+    /// Which of both.
+    pub verb: DataVerb,
+    /// Program, arguments and surroundings: those of the part's first service, and what it says itself.
+    pub form: ServiceForm,
+    /// What the part's services are to be meanwhile.
+    pub during: DataState,
 }
 
 /// `[[promise]]`.

@@ -46,7 +46,7 @@ impl Evaluator<'_, '_> {
         super::need::among_own(&self.world.parts[part].name, &held, made)
     }
 
-    fn service(&mut self, part: usize, form: &ServiceForm) -> Result<ServiceSpec, Failed> {
+    pub(super) fn service(&mut self, part: usize, form: &ServiceForm) -> Result<ServiceSpec, Failed> {
         let place = Place::of(part);
         let name = self.world.parts[part].name.clone();
         let kind = match &form.step {

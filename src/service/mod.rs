@@ -12,6 +12,6 @@ pub(crate) mod testing;
 
 pub use exit::Exit;
 pub use spec::{
-    Kind, Liveness, LogPolicy, Need, Probe, ProbeKind, Promise, Restart, RestartPolicy, SecretFile, ServiceSpec,
-    Services, Stop,
+    DUMP_VAR, DataCommand, DataState, DataVerb, Kind, Liveness, LogPolicy, Need, Probe, ProbeKind, Promise, Restart,
+    RestartPolicy, SecretFile, ServiceSpec, Services, Stop,
 };

@@ -123,7 +123,7 @@ mod tests {
     }
 
     fn services(services: Vec<ServiceSpec>) -> Services {
-        Services { format: 1, generation: 1, services, promises: Vec::new() }
+        Services { format: 1, generation: 1, services, promises: Vec::new(), data: Vec::new() }
     }
 
     #[test]

@@ -298,7 +298,7 @@ impl Core {
 
 /// The services of a prefix without a generation.
 pub(super) const fn no_services() -> Services {
-    Services { format: 1, generation: 0, services: Vec::new(), promises: Vec::new() }
+    Services { format: 1, generation: 0, services: Vec::new(), promises: Vec::new(), data: Vec::new() }
 }
 
 fn chance() -> f64 {

@@ -63,7 +63,7 @@ impl Prefix {
             program: None,
             parts: BTreeMap::new(),
         };
-        let services = Services { format: 1, generation: number, services, promises };
+        let services = Services { format: 1, generation: number, services, promises, data: Vec::new() };
         manifest.write(&self.layout, &services, "").expect("generation");
     }
 

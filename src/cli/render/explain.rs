@@ -55,7 +55,9 @@ fn whole(part: &ExplainedPart) -> String {
         text.push_str(&format!("\n  services: {}", part.services.join(", ")));
     }
     if !part.data.is_empty() {
-        text.push_str(&format!("\n  data: {}", part.data.join(", ")));
+        let commands = Some(part.data_commands.join(", ")).filter(|commands| !commands.is_empty());
+        let commands = commands.map_or(String::new(), |commands| format!(" ({commands})"));
+        text.push_str(&format!("\n  data: {}{commands}", part.data.join(", ")));
     }
     text.push('\n');
     text

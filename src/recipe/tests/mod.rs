@@ -1,5 +1,6 @@
 //! The rules of resolving, over small recipes.
 
+mod data;
 mod fixture;
 mod making;
 mod policy;

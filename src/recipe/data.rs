@@ -1,0 +1,99 @@
+//! `[data]` of a recipe: what the user's data is, and the commands that write it out and take it in again.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Origin};
+use crate::profile::Value;
+use crate::recipe::evaluate::Evaluator;
+use crate::recipe::read::Fields;
+use crate::recipe::schema::{DataCommandForm, DataForm, ServiceForm, When, Written};
+use crate::service::{DataCommand, DataState, DataVerb};
+
+/// Reads `[data]`. Its commands see what the first service sees.
+pub(super) fn data_form(written: Written, main: Option<&ServiceForm>, wrong: &mut Diagnostics) -> Option<DataForm> {
+    let mut fields = Fields::of("[data]", written, wrong)?;
+    let mut form = DataForm { folders: fields.take("folders"), version: fields.take("version"), commands: Vec::new() };
+    let written = [(DataVerb::Dump, fields.take("dump")), (DataVerb::Load, fields.take("load"))];
+    fields.done();
+    for (verb, written) in written {
+        form.commands.extend(written.and_then(|written| command_form(verb, written, main, wrong)));
+    }
+    Some(form)
+}
+
+/// `dump = ["program", "argument"]`, or a table with that as `command`.
+fn command_form(
+    verb: DataVerb,
+    written: Written,
+    main: Option<&ServiceForm>,
+    wrong: &mut Diagnostics,
+) -> Option<DataCommandForm> {
+    let origin = written.1.clone();
+    let mut form = seen_by(main, verb, &origin);
+    if !matches!(written.0, Value::Table(_)) {
+        form.command = written;
+        return Some(DataCommandForm { verb, form, during: DataState::default() });
+    }
+    let mut fields = Fields::of(format!("`{}` of [data]", verb.word()), written, wrong)?;
+    match fields.take("command") {
+        Some(command) => form.command = command,
+        None => fields.missing("command"),
+    }
+    form.vars.extend(fields.table("vars"));
+    form.folder = fields.take("folder").or(form.folder);
+    let during = state(&mut fields);
+    fields.done();
+    Some(DataCommandForm { verb, form, during })
+}
+
+fn state(fields: &mut Fields<'_>) -> DataState {
+    let Some((word, origin)) = fields.text("while") else { return DataState::default() };
+    match DataState::WORDS.iter().find(|(known, _)| *known == word) {
+        Some((_, state)) => *state,
+        None => {
+            let known = DataState::WORDS.map(|(word, _)| word);
+            let said = Diagnostic::error(format!("`{word}` is no state of services: there are {}", known.join(", ")));
+            fields.push(said.at(&origin, "").nearest(&word, known));
+            DataState::default()
+        }
+    }
+}
+
+/// A step in the surroundings of a service.
+fn seen_by(main: Option<&ServiceForm>, verb: DataVerb, origin: &Origin) -> ServiceForm {
+    let of = |written: fn(&ServiceForm) -> &Option<Written>| main.and_then(|main| written(main).clone());
+    ServiceForm {
+        name: Some(verb.word().to_owned()),
+        step: Some((Value::String(String::new()), origin.clone())),
+        command: (Value::List(Vec::new()), origin.clone()),
+        folder: of(|main| &main.folder),
+        vars: main.map_or_else(BTreeMap::new, |main| main.vars.clone()),
+        vars_from: of(|main| &main.vars_from),
+        folders: of(|main| &main.folders),
+        needs: Vec::new(),
+        ready: None,
+        live: None,
+        stop: None,
+        reload: None,
+        restart: None,
+        watch: None,
+        urls: None,
+        listens: None,
+        log: None,
+        when: When::default(),
+        origin: origin.clone(),
+    }
+}
+
+impl Evaluator<'_, '_> {
+    /// The commands that write a part's data out and take them in.
+    pub(super) fn data_commands(&mut self, part: usize) -> Vec<DataCommand> {
+        let recipe = self.world.parts[part].recipe;
+        let forms = recipe.data.commands.iter();
+        let made = forms.filter_map(|one| {
+            let spec = self.service(part, &one.form).ok()?;
+            Some(DataCommand { verb: one.verb, during: one.during, spec })
+        });
+        made.collect()
+    }
+}
