@@ -7,7 +7,8 @@ use std::path::{Component, Path, PathBuf};
 use crate::apply::{BuildError, Made, Workshop, io_at};
 use crate::host::is_executable;
 use crate::name::nearest;
-use crate::plan::{DesiredPart, Names, PackagesAction};
+use crate::plan::{DesiredPart, Names, PackagesAction, ResolvedPackages};
+use crate::provider::{self, Realised};
 
 /// Where providers put programs, relative to the object; the first that has one counts.
 const PROGRAM_FOLDERS: [&str; 8] =
@@ -56,10 +57,24 @@ pub fn make(
     workshop: &Workshop<'_>,
 ) -> Result<Made, BuildError> {
     let log = workshop.logs.join(format!("{}.log", part.name));
-    let provider = action.resolved.request.provider();
-    let realised = provider.realise(&workshop.provider_kit(&log), &action.resolved.pins, object)?;
-    name_all(&action.names, provider.name(), object)?;
+    let realised = fill(&action.resolved, &action.names, &workshop.provider_kit(&log), object)?;
     Ok(Made { action: "packages", impure: realised.impure, facts: realised.facts })
+}
+
+/// Fills an empty folder with what packages resolved to, and names it.
+///
+/// # Errors
+/// As [`make`].
+pub fn fill(
+    resolved: &ResolvedPackages,
+    names: &Names,
+    kit: &provider::Kit<'_>,
+    folder: &Path,
+) -> Result<Realised, BuildError> {
+    let provider = resolved.request.provider();
+    let realised = provider.realise(kit, &resolved.pins, folder)?;
+    name_all(names, provider.name(), folder)?;
+    Ok(realised)
 }
 
 fn name_all(names: &Names, provider: &'static str, object: &Path) -> Result<(), BuildError> {

@@ -61,9 +61,10 @@ pub fn make(
     workshop: &Workshop<'_>,
 ) -> Result<(), BuildError> {
     let resolved = &action.resolved;
+    // The tools are looked for by the interpreter that the lock asked: it is there before any object is.
     let tools = Tools::find(workshop, &resolved.interpreter)?;
     let log = workshop.logs.join(format!("{}.log", part.name));
-    let kit = tools.kit(workshop, &resolved.interpreter, &log);
+    let kit = tools.kit(workshop, &action.interpreter, &log);
     let packages = resolved.packages.iter();
     let packages = packages.map(|(pin, file)| (pin.clone(), workshop.cache.path(&file.sha256, &file.file))).collect();
     let recipe = environment::Recipe { packages, editable: resolved.editable.clone() };

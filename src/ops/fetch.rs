@@ -4,8 +4,9 @@ use crate::apply::Workshop;
 use crate::apply::python::Tools;
 use crate::name::PartName;
 use crate::ops::error::{OpError, OpResult};
+use crate::ops::pin::tool;
 use crate::ops::prepare::Prepared;
-use crate::plan::{Action, PackagesAction, PythonAction};
+use crate::plan::{Action, InterpreterFrom, PackagesAction, PythonAction};
 use crate::pypi;
 
 /// Fetches every file of the objects that are to be made; what is in the cache is not fetched again.
@@ -17,7 +18,10 @@ pub fn fetch(workshop: &Workshop<'_>, prepared: &Prepared) -> OpResult<()> {
         let Some(object) = part.object.as_ref().filter(|object| !object.exists) else { continue };
         match &object.action {
             Action::Packages(action) => packages(workshop, &part.name, action)?,
-            Action::Python(action) => python(workshop, &part.name, action)?,
+            Action::Python(action) => {
+                interpreter(workshop, prepared, action)?;
+                python(workshop, &part.name, action)?;
+            }
             Action::Files(_) | Action::Step(_) => {}
         }
     }
@@ -29,6 +33,19 @@ fn packages(workshop: &Workshop<'_>, part: &PartName, action: &PackagesAction) -
     let resolved = &action.resolved;
     let fetched = resolved.request.provider().fetch(&workshop.provider_kit(&log), &resolved.pins);
     fetched.map_err(|error| OpError::from(error).context(format!("fetching the packages of `{part}`")))
+}
+
+/// An interpreter that comes from a provider serves the tools before its object is made.
+fn interpreter(workshop: &Workshop<'_>, prepared: &Prepared, action: &PythonAction) -> OpResult<()> {
+    let InterpreterFrom::Object { part, .. } = &action.resolved.from else { return Ok(()) };
+    let object = prepared.desired.parts.get(part).and_then(|part| part.object.as_ref());
+    if let Some(Action::Packages(packages)) = object.map(|object| &object.action)
+        && !action.resolved.interpreter.path.exists()
+    {
+        let log = workshop.logs.join(format!("{part}.log"));
+        tool::ensure(&workshop.provider_kit(&log), &packages.resolved, &packages.names)?;
+    }
+    Ok(())
 }
 
 fn python(workshop: &Workshop<'_>, part: &PartName, action: &PythonAction) -> OpResult<()> {

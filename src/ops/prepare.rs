@@ -129,13 +129,18 @@ pub fn prepare(place: &Place, wishes: &Wishes, report: &Reporter) -> OpResult<Pr
     let begin = jiff::Timestamp::now();
     let mut loaded = load(place)?;
     let state = State::load(&place.layout)?;
-    let (stack, state) = resolved(place, &mut loaded, state)?;
+    let (mut stack, state) = resolved(place, &mut loaded, state)?;
     check_wishes(&stack, wishes)?;
     check_user(&stack, place)?;
-    let graph = graph(&stack)?;
+    // Before anything is asked for: a cycle is the user's mistake.
+    graph(&stack)?;
     let lock_path = lock_path(place);
     let lock = Lock::read(&lock_path)?.unwrap_or_default();
     let pinned = pin::pin(&Pinning { place, loaded: &loaded, stack: &stack, wishes, report }, lock, state)?;
+    for (user, spare) in &pinned.awake {
+        stack.wake(spare, user);
+    }
+    let graph = graph(&stack)?;
     let mut stamps = BTreeMap::new();
     let trees = trees(&loaded, &stack, &mut stamps)?;
     let snapshot = snapshot(place, trees, &pinned, wishes)?;
@@ -341,7 +346,7 @@ fn check_wishes(stack: &Stack, wishes: &Wishes) -> OpResult<()> {
 /// # Errors
 /// If there is none: with the nearest.
 pub fn part_named(stack: &Stack, name: &str) -> OpResult<PartName> {
-    if let Some((name, _)) = stack.parts.get_key_value(name) {
+    if let Some((name, _)) = stack.parts.get_key_value(name).or_else(|| stack.spare.get_key_value(name)) {
         return Ok(name.clone());
     }
     let error = OpError::usage(format!("there is no part `{name}`"));

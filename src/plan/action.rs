@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::digest::Digest;
 use crate::plan::snapshot::{ResolvedPackages, ResolvedPython};
+use crate::pypi::Interpreter;
 
 /// How an object is made.
 #[derive(Debug, Clone)]
@@ -73,6 +74,8 @@ pub enum TreeSource {
 pub struct PythonAction {
     /// What its part resolved to.
     pub resolved: ResolvedPython,
+    /// The interpreter that it runs on, at its final place.
+    pub interpreter: Interpreter,
 }
 
 /// Programs of a provider.

@@ -14,7 +14,7 @@ use crate::plan::action::{
 use crate::plan::fact::facts;
 use crate::plan::key;
 use crate::plan::secret::Sealed;
-use crate::plan::snapshot::Snapshot;
+use crate::plan::snapshot::{InterpreterFrom, Snapshot};
 use crate::plan::value::{strings, text_of, texts};
 use crate::recipe::{OptionValue, ResolvedPart, Stack};
 use crate::service::{DataCommand, Promise, ServiceSpec};
@@ -174,16 +174,19 @@ impl Lowering<'_> {
 
     fn python(&self, part: &ResolvedPart) -> Option<(Digest, Action, BTreeSet<String>)> {
         let resolved = self.snapshot.python.get(&part.name)?.clone();
-        let interpreter = &resolved.interpreter;
-        let mut impure = BTreeSet::from([format!(
-            "runs on the Python {} of this machine ({})",
-            interpreter.version,
-            interpreter.path.display()
-        )]);
+        let mut impure = BTreeSet::new();
+        let interpreter = match &resolved.from {
+            InterpreterFrom::Host => {
+                let (version, path) = (&resolved.interpreter.version, resolved.interpreter.path.display());
+                impure.insert(format!("runs on the Python {version} of this machine ({path})"));
+                resolved.interpreter.clone()
+            }
+            InterpreterFrom::Object { part, copy } => resolved.interpreter.moved(copy, self.folders.get(part)?),
+        };
         impure.extend(resolved.editable.iter().map(|source| format!("{} is used in place", source.folder.display())));
         let built = resolved.packages.iter().filter(|(_, file)| file.is_source());
         impure.extend(built.map(|(pin, _)| format!("{} is built from source here", pin.name)));
-        let action = PythonAction { resolved };
+        let action = PythonAction { resolved, interpreter };
         let key = key::of_python(&action, &self.snapshot.platform, &self.snapshot.store);
         Some((key, Action::Python(Box::new(action)), impure))
     }
@@ -315,7 +318,8 @@ fn with_own_folder(mut object: DesiredObject, name: &PartName, folder: Option<&P
 }
 
 /// The names that an object has whatever its provider.
-fn names(part: &ResolvedPart) -> Names {
+#[must_use]
+pub fn names(part: &ResolvedPart) -> Names {
     let links = match part.options.get("links").map(|option| &option.value) {
         Some(OptionValue::Table(table)) => {
             table.iter().map(|(name, places)| (name.clone(), places_of(places))).collect()

@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::name::PartName;
 use crate::plan::action::Action;
 use crate::plan::desire::DesiredObject;
-use crate::plan::snapshot::Snapshot;
+use crate::plan::snapshot::{InterpreterFrom, Snapshot};
 use crate::plan::value::{shown, strings};
 use crate::recipe::{EdgeKind, ResolvedPart};
 use crate::text::{Piece, Text};
@@ -33,7 +33,11 @@ pub(super) fn facts(
     }
     if let Some(resolved) = snapshot.python.get(&part.name) {
         let interpreter = &resolved.interpreter;
-        facts.insert("host python".into(), format!("{} ({})", interpreter.version, interpreter.path.display()));
+        let (name, from) = match &resolved.from {
+            InterpreterFrom::Host => ("host python", interpreter.path.display().to_string()),
+            InterpreterFrom::Object { part, .. } => ("interpreter", part.to_string()),
+        };
+        facts.insert(name.into(), format!("{} ({from})", interpreter.version));
         facts.extend(resolved.packages.iter().map(|(pin, _)| (format!("package {}", pin.name), pin.version.clone())));
     }
     if let Some(resolved) = snapshot.packages.get(&part.name) {

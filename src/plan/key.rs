@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::digest::Digest;
 use crate::plan::action::{FilesAction, PackagesAction, PythonAction, StepAction};
+use crate::plan::snapshot::InterpreterFrom;
 use crate::platform::Platform;
 
 /// Raised when `files` would give other bytes for the same inputs.
@@ -61,7 +62,9 @@ pub fn of_files(files: &FilesAction) -> Digest {
 #[must_use]
 pub fn of_python(python: &PythonAction, platform: &Platform, store: &Path) -> Digest {
     let resolved = &python.resolved;
-    let interpreter = (&resolved.interpreter.path, &resolved.interpreter.version, resolved.interpreter.digest);
+    // One in an object of its own is known by that object's folder, which is in its path.
+    let of_host = Some(python.interpreter.digest).filter(|_| resolved.from == InterpreterFrom::Host);
+    let interpreter = (&python.interpreter.path, &python.interpreter.version, of_host);
     let files: BTreeMap<_, _> =
         resolved.packages.iter().map(|(pin, file)| (&pin.name, (&file.file, file.sha256))).collect();
     let editable: Vec<_> = resolved.editable.iter().map(|source| (&source.folder, &source.extras)).collect();

@@ -18,5 +18,5 @@ pub mod value;
 
 pub use action::{Action, FilesAction, Names, PackagesAction, PythonAction, RenderedFile, StepAction, Tree};
 pub use change::{Change, Deed, Plan};
-pub use desire::{Desired, DesiredPart, desire};
-pub use snapshot::{ResolvedPackages, ResolvedPython, Snapshot};
+pub use desire::{Desired, DesiredPart, desire, names};
+pub use snapshot::{InterpreterFrom, ResolvedPackages, ResolvedPython, Snapshot};

@@ -32,11 +32,27 @@ pub struct Snapshot {
     pub trees: BTreeMap<PathBuf, Digest>,
 }
 
+/// Where the interpreter of a Python part comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InterpreterFrom {
+    /// This machine.
+    Host,
+    /// An object of its own.
+    Object {
+        /// The part that makes it, by a provider.
+        part: PartName,
+        /// The folder in the cache in which the tools have a copy of it, which the lock asked.
+        copy: PathBuf,
+    },
+}
+
 /// What a Python part resolved to.
 #[derive(Debug, Clone)]
 pub struct ResolvedPython {
-    /// The interpreter.
+    /// The interpreter, where the lock asked it.
     pub interpreter: Interpreter,
+    /// Where it comes from.
+    pub from: InterpreterFrom,
     /// The packages, and of each the file to install here.
     pub packages: Vec<(Pinned, PinnedFile)>,
     /// Projects that are installed without being copied.

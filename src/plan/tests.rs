@@ -8,8 +8,9 @@ use crate::generation::{Manifest, PartRecord};
 use crate::plan::action::{FilesAction, PythonAction, RenderedFile, StepAction, Tree, TreeSource};
 use crate::plan::change::{Deed, Installed, diff};
 use crate::plan::desire::{Desired, DesiredObject, DesiredPart};
-use crate::plan::{Action, ResolvedPython, key};
+use crate::plan::{Action, InterpreterFrom, ResolvedPython, key};
 use crate::platform::Platform;
+use crate::pypi::Interpreter;
 use crate::service::{ServiceSpec, Services};
 use crate::store::StorePath;
 use crate::text::Text;
@@ -39,9 +40,12 @@ fn keys_are_what_they_were() {
         "purelib": "lib/python3.12/site-packages", "has_pip": true, "has_venv": true, "has_ensurepip": true,
         "digest": Digest::of("python"), "stamp": "",
     });
+    let interpreter: Interpreter = serde_json::from_value(interpreter).expect("an interpreter");
     let python = PythonAction {
+        interpreter: interpreter.clone(),
         resolved: ResolvedPython {
-            interpreter: serde_json::from_value(interpreter).expect("an interpreter"),
+            interpreter,
+            from: InterpreterFrom::Host,
             packages: Vec::new(),
             editable: Vec::new(),
             build: Vec::new(),

@@ -222,6 +222,13 @@ impl Interpreter {
         stamp(&self.path).is_ok_and(|stamp| stamp == self.stamp)
     }
 
+    /// It, where a copy of the folder that it is in lies: what it says of itself is the same, but for the place.
+    #[must_use]
+    pub fn moved(&self, from: &Path, to: &Path) -> Self {
+        let place = |path: &Path| path.strip_prefix(from).map_or_else(|_| path.to_owned(), |below| to.join(below));
+        Self { path: place(&self.path), prefix: place(&self.prefix), ..self.clone() }
+    }
+
     /// Major and minor version.
     #[must_use]
     pub fn minor(&self) -> (u32, u32) {

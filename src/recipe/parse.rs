@@ -353,6 +353,7 @@ fn bring_form(written: Written, wrong: &mut Diagnostics) -> Option<BringForm> {
         fields.missing("recipe");
     }
     let name = fields.text("name");
+    let is_spare = fields.truth("spare");
     let when = when(&mut fields);
     let mut options = BTreeMap::new();
     for (name, value) in fields.table("options") {
@@ -378,5 +379,5 @@ fn bring_form(written: Written, wrong: &mut Diagnostics) -> Option<BringForm> {
         }
         None => None,
     };
-    Some(BringForm { recipe, name, when, options })
+    Some(BringForm { recipe, name, is_spare, when, options })
 }

@@ -1,6 +1,6 @@
 //! From a definition to a stack: every option typed, every reference resolved, everything wrong in one run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Origin, Severity};
@@ -11,7 +11,7 @@ use crate::profile::Definition;
 use crate::recipe::Catalogue;
 use crate::recipe::evaluate::{Evaluator, Place, Slot, World};
 use crate::recipe::make::Maker;
-use crate::recipe::schema::OptionType;
+use crate::recipe::schema::{Action, OptionType};
 use crate::recipe::select::{Layers, select};
 use crate::recipe::stack::{Edge, EdgeKind, OptionValue, ResolvedOption, ResolvedPart, Stack};
 use crate::recipe::{need, require};
@@ -78,22 +78,39 @@ pub fn resolve(
     if wrong.has_errors() {
         return Err(wrong);
     }
+    let spare = spare(&world, &edges);
     for (part, edges) in edges.into_iter().enumerate() {
-        let kinds = edges.into_iter().map(|((kind, to), origin)| (kind, to, origin));
+        let edges = edges.into_iter().filter(|((_, to), _)| !spare.contains(to));
+        let kinds = edges.map(|((kind, to), origin)| (kind, to, origin));
         let starts = starts[part].iter().map(|(to, origin)| (EdgeKind::Start, *to, origin.clone()));
         bodies[part].part.edges = sorted(&world, kinds.chain(starts).collect());
     }
     let made = bodies.into_iter().zip(services).zip(slots).enumerate();
-    let made = made.map(|(part, ((body, services), slots))| finish(&world, part, body, services, slots));
+    let made = made.map(|(part, ((body, services), slots))| (part, finish(&world, part, body, services, slots)));
+    let (apart, made): (Vec<_>, Vec<_>) = made.partition(|(part, _)| spare.contains(part));
+    let by_name =
+        |parts: Vec<(usize, ResolvedPart)>| parts.into_iter().map(|(_, part)| (part.name.clone(), part)).collect();
     let stack = Stack {
         profile: definition.profile.clone(),
         project: definition.project.clone(),
-        parts: made.map(|part| (part.name.clone(), part)).collect(),
+        parts: by_name(made),
+        spare: by_name(apart),
         vars_used,
         secret_vars,
         facts_required,
     };
     Ok((stack, wrong))
+}
+
+/// The parts that wait until pinning needs them. One whose object is referred to by more than those for which it is brought is
+/// no spare.
+fn spare<E>(world: &World<'_>, edges: &[BTreeMap<(EdgeKind, usize), E>]) -> BTreeSet<usize> {
+    let is_used = |wanted: usize| {
+        let users = edges.iter().enumerate().filter(|(_, edges)| edges.keys().any(|(_, to)| *to == wanted));
+        users.map(|(user, _)| world.parts[user].recipe).any(|recipe| recipe.action != Action::Python)
+    };
+    let spare = world.parts.iter().enumerate().filter(|(_, part)| part.is_spare).map(|(index, _)| index);
+    spare.filter(|index| !is_used(*index)).collect()
 }
 
 /// A part without options and exports, which are moved in last.

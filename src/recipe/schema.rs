@@ -350,6 +350,8 @@ pub struct BringForm {
     pub recipe: (String, Origin),
     /// The part's name; called as its recipe if `None`.
     pub name: Option<(PartName, Origin)>,
+    /// Whether it is only made where pinning finds that it is needed.
+    pub is_spare: bool,
     /// On own options, as written.
     pub when: When,
     /// The added part's options; `${.x}` in them is the bringer's.

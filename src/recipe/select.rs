@@ -18,6 +18,8 @@ pub(super) struct Active<'a> {
     pub(super) recipe: &'a Recipe,
     pub(super) origin: Origin,
     pub(super) brought_by: Option<PartName>,
+    /// Whether it is only made where pinning finds that it is needed.
+    pub(super) is_spare: bool,
     pub(super) needs: &'a [Need],
     /// See [`Part::is_whole`].
     pub(super) is_whole: bool,
@@ -132,6 +134,7 @@ fn activate<'a>(
         recipe,
         origin: part.origin.clone(),
         brought_by: None,
+        is_spare: false,
         needs: &part.needs,
         is_whole: part.is_whole,
         chosen: chosen.collect(),
@@ -337,6 +340,7 @@ fn brought<'a>(
         recipe,
         origin: part.map_or_else(|| by.origin.clone(), |part| part.origin.clone()),
         brought_by: Some(by.name.clone()),
+        is_spare: form.is_spare,
         needs: part.map_or(&[], |part| part.needs.as_slice()),
         is_whole: part.is_none_or(|part| part.is_whole),
         chosen,

@@ -18,6 +18,8 @@ pub struct Stack {
     pub project: Project,
     /// The parts by name; abstract and switched-off ones are not here.
     pub parts: BTreeMap<PartName, ResolvedPart>,
+    /// Parts that are made only where pinning finds that they are needed (`[[brings]] spare`), by name: see [`Stack::wake`].
+    pub spare: BTreeMap<PartName, ResolvedPart>,
     /// Process variables that values referred to (`${vars.NAME}`): inputs of a later run's stamp.
     pub vars_used: BTreeMap<String, Option<String>>,
     /// Process variables whose words are secrets of options: never in `vars_used`, so that no stamp holds them. A later run
@@ -25,6 +27,27 @@ pub struct Stack {
     pub secret_vars: BTreeMap<String, SecretRef>,
     /// Requirements on what only a plan knows (`pure = true`).
     pub facts_required: Vec<Requirement>,
+}
+
+impl Stack {
+    /// A part by name, also one that is spare.
+    #[must_use]
+    pub fn part(&self, name: &PartName) -> Option<&ResolvedPart> {
+        self.parts.get(name).or_else(|| self.spare.get(name))
+    }
+
+    /// Makes a spare part one of the parts, on whose object `user` depends from now on. Nothing if it is one already.
+    pub fn wake(&mut self, name: &PartName, user: &PartName) {
+        if let Some(part) = self.spare.remove(name) {
+            self.parts.insert(name.clone(), part);
+        }
+        let Some(user) = self.parts.get_mut(user) else { return };
+        let is_there = |edge: &Edge| edge.kind == EdgeKind::Object && edge.to == *name;
+        if !user.edges.iter().any(is_there) {
+            user.edges.push(Edge { kind: EdgeKind::Object, to: name.clone(), origin: user.origin.clone() });
+            user.edges.sort_by(|one, other| (one.kind, &one.to).cmp(&(other.kind, &other.to)));
+        }
+    }
 }
 
 /// A typed value of an option, its references resolved.

@@ -40,6 +40,18 @@ recipe = "python"
 pypi   = ["pyramid"]
 "#;
 
+/// What they install besides where there are Debian packages.
+const OF_DEBIAN: &str = r#"
+[parts.wps-of-packages]
+recipe   = "python"
+provider = "deb"
+pypi     = ["pywps >=4.6"]
+[parts.office]
+recipe   = "python"
+provider = "deb"
+pypi     = ["flask", "pymysql", "amqp"]
+"#;
+
 /// A home with network.
 #[derive(Debug)]
 pub struct Home(Sandbox);
@@ -89,6 +101,23 @@ impl Home {
             }
         }
         Self(sandbox)
+    }
+
+    /// Takes every Python, and all that installs Python packages, off the search path.
+    pub fn without_python(&mut self) {
+        let tools = self.path("bin/machine");
+        std::fs::create_dir(&tools).unwrap();
+        for folder in ["/usr/bin", "/bin"] {
+            for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                let is_python =
+                    ["python", "pypy", "pip", "uv", "conda", "2to3", "pydoc"].iter().any(|word| name.starts_with(word));
+                if !is_python && !tools.join(&name).exists() {
+                    std::os::unix::fs::symlink(entry.path(), tools.join(&name)).ok();
+                }
+            }
+        }
+        self.set("PATH", tools.display());
     }
 
     /// The download cache.
@@ -145,12 +174,16 @@ pub fn may_use_the_network() -> bool {
 
 /// Whether packages of Debian and its kin can be had here; says so, if not.
 pub fn has_debian() -> bool {
-    let has = ["/etc/apt/sources.list", "/etc/apt/sources.list.d"].iter().any(|path| Path::new(path).exists());
+    let has = debian_is_there();
     if !has {
         let name = std::thread::current().name().unwrap_or_default().to_owned();
         let _ = writeln!(std::io::stderr(), "{name} is skipped, because this machine has no apt sources");
     }
     has
+}
+
+fn debian_is_there() -> bool {
+    ["/etc/apt/sources.list", "/etc/apt/sources.list.d"].iter().any(|path| Path::new(path).exists())
 }
 
 /// What a server answers: its status and its text.
@@ -193,8 +226,14 @@ fn common_cache() -> PathBuf {
     let common = Path::new(env!("CARGO_TARGET_TMPDIR")).join("real-cache");
     if !common.exists() {
         let home = Home::cold(Sandbox::new());
-        home.write("jove.toml", EVERYTHING);
+        home.write("jove.toml", format!("{EVERYTHING}{}", if debian_is_there() { OF_DEBIAN } else { "" }));
         home.run(&["install", "--no-start", "-p", "demo"]).success();
+        // It has the path of that home's cache in it, and each home makes its own.
+        for entry in std::fs::read_dir(home.cache().join("tools")).unwrap().map(Result::unwrap) {
+            if entry.file_name().to_string_lossy().starts_with("python-") && entry.path().is_dir() {
+                std::fs::remove_dir_all(entry.path()).unwrap();
+            }
+        }
         let filling = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let copied = filling.path().join("cache");
         let done = Command::new("cp").arg("-r").arg(home.cache()).arg(&copied).status().unwrap();

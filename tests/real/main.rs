@@ -9,6 +9,7 @@ mod crash;
 mod demo;
 mod dev;
 mod home;
+mod own_python;
 mod packages;
 mod python;
 #[path = "../it/sandbox.rs"]

@@ -1,15 +1,19 @@
 //! Pins every outside byte of a stack: from the lock where it has them, else resolved and added to it.
 //!
-//! [`python`] for Python parts, [`packages`] for what other providers serve; [`kept`] is what the cache remembers of both.
+//! [`python`] for Python parts, whose [`interpreter`] may be one of packages; [`packages`] for what other providers serve;
+//! [`kept`] is what the cache remembers of both, [`tool`] what it has of Pythons that are not this machine's.
 
+mod interpreter;
 mod kept;
 mod offer;
 mod packages;
 mod python;
+pub(super) mod tool;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::digest::Digest;
 use crate::lock::{Inputs as LockInputs, Lock};
 use crate::name::PartName;
 use crate::ops::error::{OpError, OpResult};
@@ -45,8 +49,11 @@ pub struct Pinned {
     pub python: BTreeMap<PartName, ResolvedPython>,
     /// What each part with packages of a provider resolved to.
     pub packages: BTreeMap<PartName, ResolvedPackages>,
+    /// Of each Python part whose interpreter is an object of its own, the part that makes it.
+    pub awake: BTreeMap<PartName, PartName>,
     /// Files that were read for it.
     pub inputs: Vec<PathBuf>,
+    uses: BTreeMap<PartName, Digest>,
 }
 
 /// Pins.
@@ -54,28 +61,42 @@ pub struct Pinned {
 /// # Errors
 /// If no interpreter or provider fits, requirements are wrong, or they cannot be resolved.
 pub fn pin(pinning: &Pinning<'_>, lock: Lock, state: State) -> OpResult<Pinned> {
-    let mut pinned = Pinned { lock, state, python: BTreeMap::new(), packages: BTreeMap::new(), inputs: Vec::new() };
-    let mut uses = BTreeMap::new();
+    let mut pinned = Pinned {
+        lock,
+        state,
+        python: BTreeMap::new(),
+        packages: BTreeMap::new(),
+        awake: BTreeMap::new(),
+        inputs: Vec::new(),
+        uses: BTreeMap::new(),
+    };
     for part in pinning.stack.parts.values() {
         match part.action.as_str() {
             "python" => {
-                let made = python::pin(pinning, part, &mut pinned.lock, &mut pinned.state)?;
+                let made = python::pin(pinning, part, &mut pinned)?;
                 pinned.inputs.extend(made.inputs);
-                uses.insert(part.name.clone(), made.resolution);
+                pinned.uses.insert(part.name.clone(), made.resolution);
                 pinned.python.insert(part.name.clone(), made.resolved);
             }
-            "packages" => {
-                let made = packages::pin(pinning, part, &mut pinned.lock, &mut pinned.state)?;
-                pinned.inputs.extend(made.inputs);
-                uses.insert(part.name.clone(), made.resolution);
-                pinned.packages.insert(part.name.clone(), made.resolved);
-            }
+            "packages" => pin_packages(pinning, part, &mut pinned)?,
             _ => {}
         }
     }
-    pinned.lock.set_uses(&pinning.place.profile_name(), &Platform::current(), &uses);
+    pinned.lock.set_uses(&pinning.place.profile_name(), &Platform::current(), &pinned.uses);
     pinned.lock.prune();
     Ok(pinned)
+}
+
+/// Pins a part with packages, once: what needs its object at once asks for it before its turn.
+fn pin_packages(pinning: &Pinning<'_>, part: &ResolvedPart, pinned: &mut Pinned) -> OpResult<()> {
+    if pinned.packages.contains_key(&part.name) {
+        return Ok(());
+    }
+    let made = packages::pin(pinning, part, &mut pinned.lock, &mut pinned.state)?;
+    pinned.inputs.extend(made.inputs);
+    pinned.uses.insert(part.name.clone(), made.resolution);
+    pinned.packages.insert(part.name.clone(), made.resolved);
+    Ok(())
 }
 
 fn wants_resolution(

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::digest::Digest;
 use crate::lock::{Inputs as LockInputs, Lock, Pin, PinFile, Resolution};
+use crate::name::PartName;
 use crate::net::{Cache, Client};
 use crate::ops::error::{OpError, OpResult, at};
 use crate::ops::pin::offer::offers;
@@ -26,6 +27,44 @@ pub(super) struct PinnedPackages {
     pub(super) inputs: Vec<PathBuf>,
 }
 
+/// What pinning by a provider works with.
+pub(super) struct Bench {
+    client: Client,
+    cache: Cache,
+    log: PathBuf,
+}
+
+impl Bench {
+    /// For one part.
+    pub(super) fn new(pinning: &Pinning<'_>, part: &PartName) -> OpResult<Self> {
+        let place = pinning.place;
+        let root = place.host.cache()?;
+        Ok(Self {
+            client: Client::new(&place.host, place.choice.offline)?,
+            cache: Cache::open(&root).map_err(at(&root))?,
+            log: root.join("log").join(format!("lock-{}-{part}.log", place.profile_name())),
+        })
+    }
+
+    /// It, as providers take it.
+    pub(super) fn kit<'a>(&'a self, pinning: &'a Pinning<'_>) -> Kit<'a> {
+        Kit {
+            host: &pinning.place.host,
+            client: &self.client,
+            cache: &self.cache,
+            report: pinning.report,
+            log: &self.log,
+            jobs: 4,
+            distrust: false,
+        }
+    }
+}
+
+/// What a part offers, as requests to providers.
+pub(super) fn offered(pinning: &Pinning<'_>, part: &ResolvedPart) -> OpResult<Vec<Request>> {
+    offers(part, &pinning.loaded.definition.sources)
+}
+
 /// Pins one part; what had to be resolved is added to the lock, what was chosen to the state.
 pub(super) fn pin(
     pinning: &Pinning<'_>,
@@ -35,19 +74,8 @@ pub(super) fn pin(
 ) -> OpResult<PinnedPackages> {
     let of_part = |error: OpError| error.context(format!("the packages of `{}`", part.name));
     let place = pinning.place;
-    let cache_root = place.host.cache()?;
-    let cache = Cache::open(&cache_root).map_err(at(&cache_root))?;
-    let client = Client::new(&place.host, place.choice.offline)?;
-    let log = cache_root.join("log").join(format!("lock-{}-{}.log", place.profile_name(), part.name));
-    let kit = Kit {
-        host: &place.host,
-        client: &client,
-        cache: &cache,
-        report: pinning.report,
-        log: &log,
-        jobs: 4,
-        distrust: false,
-    };
+    let bench = Bench::new(pinning, &part.name)?;
+    let kit = bench.kit(pinning);
     let (request, choice) = chosen(pinning, part, lock, state, &kit).map_err(of_part)?;
     let provider = request.provider();
     let platform = Platform::current();
@@ -90,7 +118,7 @@ fn chosen(
     state: &State,
     kit: &Kit<'_>,
 ) -> OpResult<(Request, Choice)> {
-    let offered = offers(part, &pinning.loaded.definition.sources)?;
+    let offered = offered(pinning, part)?;
     let platform = Platform::current();
     let candidates: Vec<Candidate<'_>> = offered
         .iter()
@@ -124,9 +152,12 @@ fn chosen(
 
 /// `[sources] order`, else the order of this program.
 fn order(pinning: &Pinning<'_>) -> OpResult<Vec<String>> {
-    let Some(setting) = pinning.loaded.definition.sources.get("order") else {
-        return Ok(provider::ORDER.map(str::to_owned).to_vec());
-    };
+    Ok(said_order(pinning)?.unwrap_or_else(|| provider::ORDER.map(str::to_owned).to_vec()))
+}
+
+/// `[sources] order`, if it is said.
+pub(super) fn said_order(pinning: &Pinning<'_>) -> OpResult<Option<Vec<String>>> {
+    let Some(setting) = pinning.loaded.definition.sources.get("order") else { return Ok(None) };
     let known = |word: &String| provider::ORDER.contains(&word.as_str());
     let wrong = || {
         OpError::failed("`[sources] order` is a list of providers")
@@ -140,7 +171,7 @@ fn order(pinning: &Pinning<'_>) -> OpResult<Vec<String>> {
             _ => None,
         })
         .collect();
-    words.ok_or_else(wrong)
+    words.map(Some).ok_or_else(wrong)
 }
 
 /// What the answer depends on, with the provider's word, so that pins of two providers never mix.

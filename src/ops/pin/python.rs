@@ -7,14 +7,14 @@ use crate::digest::Digest;
 use crate::lock::{Inputs as LockInputs, Lock, Pin, PinFile, Resolution};
 use crate::net::{Cache, Client};
 use crate::ops::error::{OpError, OpResult, at};
-use crate::ops::pin::{Pinning, kept, text, upgrades, wants_resolution};
+use crate::ops::pin::interpreter::{self, Found};
+use crate::ops::pin::{Pinned, Pinning, kept, upgrades, wants_resolution};
 use crate::plan::ResolvedPython;
 use crate::plan::value::strings;
 use crate::platform::Platform;
 use crate::progress::Event;
-use crate::pypi::{self, Chooser, Gathered, Index, Interpreter, Kit, PythonRange, Upgrade, Uv};
+use crate::pypi::{self, Chooser, Gathered, Index, Interpreter, Kit, Upgrade, Uv};
 use crate::recipe::ResolvedPart;
-use crate::state::State;
 
 /// A pinned part: what it resolved to, which resolution it uses, and files that were read for it.
 pub(super) struct PinnedPython {
@@ -24,14 +24,10 @@ pub(super) struct PinnedPython {
 }
 
 /// Pins one part; what had to be resolved is added to the lock.
-pub(super) fn pin(
-    pinning: &Pinning<'_>,
-    part: &ResolvedPart,
-    lock: &mut Lock,
-    state: &mut State,
-) -> OpResult<PinnedPython> {
+pub(super) fn pin(pinning: &Pinning<'_>, part: &ResolvedPart, pinned: &mut Pinned) -> OpResult<PinnedPython> {
     let platform = Platform::current();
-    let interpreter = interpreter(pinning, part, state)?;
+    let Found { interpreter, from } = interpreter::find(pinning, part, pinned)?;
+    let lock = &mut pinned.lock;
     let gathered = gather(pinning, part)?;
     let asked = lock_inputs(&interpreter, &gathered)?;
     if wants_resolution(pinning.wishes, part, lock, &platform, &asked)? {
@@ -45,44 +41,8 @@ pub(super) fn pin(
     Ok(PinnedPython {
         resolution: resolution.id,
         inputs: gathered.files,
-        resolved: ResolvedPython { interpreter, packages, editable: gathered.editable, build: gathered.build },
+        resolved: ResolvedPython { interpreter, from, packages, editable: gathered.editable, build: gathered.build },
     })
-}
-
-/// The interpreter that the part had before, if it is still there and fits; else the one that the host offers now.
-fn interpreter(pinning: &Pinning<'_>, part: &ResolvedPart, state: &mut State) -> OpResult<Interpreter> {
-    let wanted = text(part, "python").unwrap_or_else(|| ">=3.9".to_owned());
-    let wanted: PythonRange = wanted.parse().map_err(|error| OpError::failed(format!("`{}`: {error}", part.name)))?;
-    let kept = state.python.get(&part.name).and_then(from_facts);
-    if let Some(kept) = kept.filter(|kept| wanted.takes(&kept.version) && kept.still_there()) {
-        return Ok(kept);
-    }
-    let found = Interpreter::find(&pinning.place.host, &wanted)
-        .map_err(|error| OpError::from(error).context(format!("`{}` needs a Python", part.name)))?;
-    state.python.insert(part.name.clone(), facts(&found));
-    Ok(found)
-}
-
-/// An interpreter as host facts: one word each.
-fn facts(interpreter: &Interpreter) -> BTreeMap<String, String> {
-    let serde_json::Value::Object(fields) = serde_json::to_value(interpreter).unwrap_or_default() else {
-        return BTreeMap::new();
-    };
-    let word = |value: serde_json::Value| match value {
-        serde_json::Value::String(word) => word,
-        other => other.to_string(),
-    };
-    fields.into_iter().map(|(name, value)| (name, word(value))).collect()
-}
-
-fn from_facts(facts: &BTreeMap<String, String>) -> Option<Interpreter> {
-    let value = |word: &String| match word.as_str() {
-        "true" => true.into(),
-        "false" => false.into(),
-        word => serde_json::Value::from(word),
-    };
-    let fields = facts.iter().map(|(name, word)| (name.clone(), value(word))).collect();
-    serde_json::from_value(serde_json::Value::Object(fields)).ok()
 }
 
 fn gather(pinning: &Pinning<'_>, part: &ResolvedPart) -> OpResult<Gathered> {

@@ -55,7 +55,7 @@ fn what_they_say_wrong_is_told() {
         wrong("command = [\"/bin/sh\", \"${.object}/load.sh\"], ", "").contains("`load` of [data] has no `command`")
     );
     assert!(wrong("\"--dump\"", "\"${.dmp}\"").contains("no option or export called `dmp`"));
-    assert!(wrong("\"--dump\"", "\"${.password}\"").contains("the command holds db.password"));
+    assert!(wrong("\"--dump\"", "\"${.password}\"").contains("everybody on this machine can read a command"));
     assert!(
         wrong("[data]", "[[step]]\nname = \"dump\"\ncommand = [\"/bin/true\"]\n[data]")
             .contains("`dump` is the name of a command of [data]")

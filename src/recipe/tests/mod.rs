@@ -5,6 +5,7 @@ mod fixture;
 mod making;
 mod policy;
 mod real;
+mod spare;
 mod wild;
 
 use insta::assert_snapshot;

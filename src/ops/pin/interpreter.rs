@@ -1,0 +1,196 @@
+//! Where the interpreter of a Python part comes from: this machine, or an object of its own that a provider fills.
+//!
+//! The policy is that of all providers ([`provider::choose`]), with this machine first where nothing else is said. A
+//! choice stays: by the pins in the lock, else by what the state remembers.
+
+use std::collections::BTreeMap;
+
+use crate::name::PartName;
+use crate::ops::error::{OpError, OpResult};
+use crate::ops::pin::packages::{self, Bench};
+use crate::ops::pin::{Pinned, Pinning, text, tool};
+use crate::plan::{InterpreterFrom, names};
+use crate::platform::Platform;
+use crate::progress::Event;
+use crate::provider::{self, Candidate, Decided};
+use crate::pypi::{Interpreter, PythonRange};
+use crate::recipe::{OptionValue, ResolvedPart};
+
+/// Under which word the state remembers in which folder of the cache the copy is that an interpreter was asked as.
+const OF: &str = "of";
+
+/// An interpreter, and where it comes from.
+pub(super) struct Found {
+    pub(super) interpreter: Interpreter,
+    pub(super) from: InterpreterFrom,
+}
+
+/// The part with packages that has a Python, for a part that takes one.
+struct Software<'a> {
+    part: &'a ResolvedPart,
+    /// Whether the user named it.
+    is_given: bool,
+}
+
+/// The interpreter of a part; what was found is kept in the state.
+pub(super) fn find(pinning: &Pinning<'_>, part: &ResolvedPart, pinned: &mut Pinned) -> OpResult<Found> {
+    let wanted = text(part, "python").unwrap_or_else(|| ">=3.9".to_owned());
+    let wanted: PythonRange = wanted.parse().map_err(|error| OpError::failed(format!("`{}`: {error}", part.name)))?;
+    match choose(pinning, part, &wanted, pinned)? {
+        None => of_host(pinning, part, &wanted, pinned),
+        Some(software) => of_object(pinning, part, &software, &wanted, pinned),
+    }
+}
+
+/// The packages to take it from; `None` for this machine.
+fn choose<'a>(
+    pinning: &Pinning<'a>,
+    part: &ResolvedPart,
+    wanted: &PythonRange,
+    pinned: &Pinned,
+) -> OpResult<Option<Software<'a>>> {
+    let Some(software) = software(pinning, part)?.filter(|_| wanted.path().is_none()) else { return Ok(None) };
+    if software.is_given {
+        return Ok(Some(software));
+    }
+    let bench = Bench::new(pinning, &part.name)?;
+    let kit = bench.kit(pinning);
+    let offered = packages::offered(pinning, software.part)?;
+    let mut candidates = vec![Candidate {
+        name: "host",
+        reach: Box::new(|| {
+            let found = Interpreter::find(&pinning.place.host, wanted).map_err(|error| first_line(&error))?;
+            Ok(format!("{} at {}", found.version, found.path.display()))
+        }),
+    }];
+    candidates.extend(offered.iter().filter(|request| request.provider().name() != "host").map(|request| {
+        let provider = request.provider();
+        let reach = Box::new(move || provider.reachable(&kit).map_err(|error| error.to_string()));
+        Candidate { name: provider.name(), reach }
+    }));
+    let profile = pinning.place.profile_name();
+    let locked = pinned.lock.used_by(&profile, &Platform::current(), &software.part.name);
+    let locked = locked.and_then(|resolution| resolution.pins.first()).map(|pin| pin.provider.clone());
+    let kept = pinned.state.python.get(&part.name).filter(|facts| !facts.contains_key(OF)).map(|_| "host".to_owned());
+    let forced = text(part, "provider").filter(|word| word != "auto");
+    let locked = locked.or(kept);
+    let decided = Decided { forced: forced.as_deref(), locked: locked.as_deref(), prefix: None };
+    let order = match packages::said_order(pinning)? {
+        Some(order) => order,
+        None => ["host"]
+            .into_iter()
+            .chain(provider::ORDER.into_iter().filter(|word| *word != "host"))
+            .map(str::to_owned)
+            .collect(),
+    };
+    let choice = provider::choose(&candidates, &decided, &order)
+        .map_err(|error| OpError::failed(error).context(format!("`{}` needs a Python", part.name)))?;
+    if choice.provider == "host" {
+        return Ok(None);
+    }
+    if !choice.passed.is_empty() {
+        pinning.report.report(Event::Note(format!("the Python of `{}` comes from {choice}", part.name)));
+    }
+    drop(candidates);
+    Ok(Some(software))
+}
+
+fn first_line(error: &dyn std::error::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// What the option `software` names.
+fn software<'a>(pinning: &Pinning<'a>, part: &ResolvedPart) -> OpResult<Option<Software<'a>>> {
+    let Some(option) = part.options.get("software") else { return Ok(None) };
+    let OptionValue::Text(text) = &option.value else { return Ok(None) };
+    let named: Option<&PartName> = text.objects().next();
+    let found = named.and_then(|name| pinning.stack.part(name)).filter(|part| part.action == "packages");
+    match found {
+        Some(found) => Ok(Some(Software { part: found, is_given: option.origin.is_some() })),
+        None => Err(OpError::failed(format!("`software` of `{}` is no part of the recipe `packages`", part.name))
+            .hint("refer to such a part whole: software = \"${my-python}\"")),
+    }
+}
+
+/// The interpreter that the part had before, if it is still there and fits; else the one that the host offers now.
+fn of_host(pinning: &Pinning<'_>, part: &ResolvedPart, wanted: &PythonRange, pinned: &mut Pinned) -> OpResult<Found> {
+    let from = InterpreterFrom::Host;
+    let kept = pinned.state.python.get(&part.name).filter(|facts| !facts.contains_key(OF)).and_then(from_facts);
+    if let Some(interpreter) = kept.filter(|kept| wanted.takes(&kept.version) && kept.still_there()) {
+        return Ok(Found { interpreter, from });
+    }
+    let interpreter = Interpreter::find(&pinning.place.host, wanted).map_err(|error| {
+        let error = OpError::from(error).context(format!("`{}` needs a Python", part.name));
+        error.hint(format!("or take one that is not this machine's: --set {}.provider=deb", part.name))
+    })?;
+    pinned.state.python.insert(part.name.clone(), facts(&interpreter));
+    Ok(Found { interpreter, from })
+}
+
+/// The interpreter of an object, asked where the lock's tools have a copy of it.
+fn of_object(
+    pinning: &Pinning<'_>,
+    part: &ResolvedPart,
+    software: &Software<'_>,
+    wanted: &PythonRange,
+    pinned: &mut Pinned,
+) -> OpResult<Found> {
+    super::pin_packages(pinning, software.part, pinned)?;
+    let Some(resolved) = pinned.packages.get(&software.part.name).cloned() else {
+        return Err(OpError::failed(format!("the pins of `{}` were not found", software.part.name)));
+    };
+    let bench = Bench::new(pinning, &part.name)?;
+    let kit = bench.kit(pinning);
+    let names = names(software.part);
+    let copy = tool::folder(&kit, &resolved, &names);
+    let of = copy.display().to_string();
+    let kept = pinned.state.python.get(&part.name).filter(|facts| facts.get(OF) == Some(&of)).and_then(from_facts);
+    let interpreter = match kept {
+        Some(kept) => kept,
+        None => {
+            let copy = tool::ensure(&kit, &resolved, &names)?;
+            let program = tool::program(&copy).ok_or_else(|| {
+                OpError::failed(format!("there is no Python in what `{}` is made of", software.part.name))
+            })?;
+            Interpreter::ask(&pinning.place.host, &program)?
+        }
+    };
+    if !wanted.takes(&interpreter.version) {
+        let (provider, version) = (resolved.request.provider().name(), &interpreter.version);
+        return Err(OpError::failed(format!(
+            "`{}` wants a Python {wanted}, and that of {provider} is {version}",
+            part.name
+        ))
+        .hint(format!(
+            "widen the option `python`, or name packages that have it in `[parts.{}]`",
+            software.part.name
+        )));
+    }
+    let mut remembered = facts(&interpreter);
+    remembered.insert(OF.to_owned(), of);
+    pinned.state.python.insert(part.name.clone(), remembered);
+    pinned.awake.insert(part.name.clone(), software.part.name.clone());
+    Ok(Found { interpreter, from: InterpreterFrom::Object { part: software.part.name.clone(), copy } })
+}
+
+/// An interpreter as host facts: one word each.
+fn facts(interpreter: &Interpreter) -> BTreeMap<String, String> {
+    let serde_json::Value::Object(fields) = serde_json::to_value(interpreter).unwrap_or_default() else {
+        return BTreeMap::new();
+    };
+    let word = |value: serde_json::Value| match value {
+        serde_json::Value::String(word) => word,
+        other => other.to_string(),
+    };
+    fields.into_iter().map(|(name, value)| (name, word(value))).collect()
+}
+
+fn from_facts(facts: &BTreeMap<String, String>) -> Option<Interpreter> {
+    let value = |word: &String| match word.as_str() {
+        "true" => true.into(),
+        "false" => false.into(),
+        word => serde_json::Value::from(word),
+    };
+    let fields = facts.iter().filter(|(name, _)| *name != OF).map(|(name, word)| (name.clone(), value(word))).collect();
+    serde_json::from_value(serde_json::Value::Object(fields)).ok()
+}

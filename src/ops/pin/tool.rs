@@ -1,0 +1,78 @@
+//! The tools that locking itself needs, where they come from a provider: a copy of the Python of an object, in the cache, made
+//! before there is an object.
+//!
+//! A copy only ever decides (which versions, which files); what runs is the object's own. In the download cache:
+//!
+//! ```text
+//! tools/python-<provider>-<digest>/            what the pins realise to, there
+//! tools/python-<provider>-<digest>.blake3      the digest of its files: written last, compared before its first use
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use crate::apply::packages::fill;
+use crate::digest::Digest;
+use crate::fs::{FileLock, digest_tree, remove_tree, write_atomic};
+use crate::ops::error::{OpError, OpResult, at};
+use crate::plan::{Names, ResolvedPackages};
+use crate::progress::Event;
+use crate::provider::{Kit, Pinned};
+
+/// Programs of a folder with packages that are its Python, the first that is there counts.
+const PROGRAMS: [&str; 4] = ["bin/python3", "bin/python", "usr/bin/python3", "usr/local/bin/python3"];
+
+/// The digest of all that makes a copy's bytes, but where it is.
+fn digest(packages: &ResolvedPackages, names: &Names) -> Digest {
+    let provider = packages.request.provider();
+    let file = |pin: &Pinned| (pin.name.clone(), pin.files.iter().map(|file| file.sha256).collect::<Vec<_>>());
+    let pins: Vec<_> = packages.pins.iter().map(file).collect();
+    Digest::of_json(&(provider.name(), provider.version(), provider.settings(), pins, &packages.facts, names))
+}
+
+/// Where a copy is, or will be. Equal pins are equal copies.
+pub(super) fn folder(kit: &Kit<'_>, packages: &ResolvedPackages, names: &Names) -> PathBuf {
+    let name = format!("python-{}-{}", packages.request.provider().name(), digest(packages, names).short());
+    kit.cache.root().join("tools").join(name)
+}
+
+/// The copy, made if it is not there or not whole.
+///
+/// # Errors
+/// If its packages do not come, or cannot be unpacked.
+pub(crate) fn ensure(kit: &Kit<'_>, packages: &ResolvedPackages, names: &Names) -> OpResult<PathBuf> {
+    let folder = folder(kit, packages, names);
+    let tools = kit.cache.root().join("tools");
+    std::fs::create_dir_all(&tools).map_err(at(&tools))?;
+    let _held = FileLock::acquire(&folder.with_extension("lock"), "unpacking", true, kit.report)?;
+    let seal = folder.with_extension("blake3");
+    if is_whole(&folder, &seal) {
+        return Ok(folder);
+    }
+    kit.report.report(Event::Stage(format!("unpacking {}", called(packages))));
+    remove_tree(&folder).map_err(at(&folder))?;
+    packages.request.provider().fetch(kit, &packages.pins)?;
+    std::fs::create_dir_all(&folder).map_err(at(&folder))?;
+    fill(packages, names, kit, &folder).map_err(OpError::failed)?;
+    write_atomic(&seal, state(&folder).map_err(at(&folder))?.to_hex().as_bytes(), 0o644).map_err(at(&seal))?;
+    Ok(folder)
+}
+
+/// The Python in a folder with packages.
+pub(super) fn program(folder: &Path) -> Option<PathBuf> {
+    PROGRAMS.iter().map(|place| folder.join(place)).find(|path| crate::host::is_executable(path))
+}
+
+fn called(packages: &ResolvedPackages) -> String {
+    let main = packages.pins.iter().find(|pin| pin.name == "python3" || pin.name == "python");
+    main.map_or_else(|| "Python".to_owned(), |pin| format!("Python {}", pin.version))
+}
+
+/// With its path, which is in its programs: a copy of the cache elsewhere makes its own.
+fn state(folder: &Path) -> std::io::Result<Digest> {
+    Ok(Digest::of_json(&(folder, digest_tree(folder)?)))
+}
+
+fn is_whole(folder: &Path, seal: &Path) -> bool {
+    let said: Option<Digest> = std::fs::read_to_string(seal).ok().and_then(|text| text.trim().parse().ok());
+    said.is_some_and(|said| state(folder).is_ok_and(|found| found == said))
+}
