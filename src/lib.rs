@@ -12,8 +12,8 @@
 //! | 4 | [`plan`], [`supervisor`] |
 //! | 3 | [`recipe`], [`lock`], [`generation`], [`state`], [`keeper`] |
 //! | 2 | [`profile`], [`graph`], [`service`], [`store`], and where software comes from: [`pypi`], [`provider`] |
-//! | 1 | [`net`], [`archive`], [`template`], [`process`] |
-//! | 0 | [`checkpoint`], [`condition`], [`diagnostic`], [`digest`], [`fs`], [`host`], [`layout`], [`name`], [`platform`], [`progress`], [`text`] |
+//! | 1 | [`net`], [`archive`], [`template`], [`process`], [`sandbox`] |
+//! | 0 | [`checkpoint`], [`condition`], [`diagnostic`], [`digest`], [`exec`], [`fs`], [`host`], [`layout`], [`name`], [`platform`], [`progress`], [`text`] |
 //!
 //! Files on the user's disk and the modules that own them: see [`layout`].
 
@@ -24,6 +24,7 @@ pub mod cli;
 pub mod condition;
 pub mod diagnostic;
 pub mod digest;
+pub mod exec;
 pub mod fs;
 pub mod generation;
 pub mod graph;
@@ -42,6 +43,7 @@ pub mod progress;
 pub mod provider;
 pub mod pypi;
 pub mod recipe;
+pub mod sandbox;
 pub mod service;
 pub mod state;
 pub mod store;

@@ -4,19 +4,24 @@
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command};
+use std::sync::Arc;
 
-/// Starts the command in a group of its own, to be killed when the thread that started it ends.
+use crate::exec::BeforeExec;
+
+/// Starts the command in a group of its own, to be killed when the thread that started it ends. What it does to itself before
+/// comes last.
 ///
 /// # Errors
 /// What starting it fails with.
-pub(super) fn start(command: &mut Command) -> io::Result<Child> {
+pub(super) fn start(command: &mut Command, before: Option<Arc<dyn BeforeExec>>) -> io::Result<Child> {
     command.process_group(0);
-    // SAFETY: the closure only calls prctl(2), which is async-signal-safe, and touches no memory of the parent.
+    // SAFETY: the closure only calls prctl(2), which is async-signal-safe, and touches no memory of the parent; and what
+    // `BeforeExec` demands of those who implement it.
     #[cfg(target_os = "linux")]
     unsafe {
-        command.pre_exec(|| {
+        command.pre_exec(move || {
             rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-            Ok(())
+            before.as_ref().map_or(Ok(()), |before| before.apply())
         });
     }
     command.spawn()

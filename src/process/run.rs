@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group};
 use super::child;
 use super::group::{Running, Word, running};
 use super::tail::Tail;
+use crate::exec::BeforeExec;
 
 /// How long a tool may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(3);
@@ -116,6 +118,7 @@ pub struct Run {
     hidden: Vec<String>,
     limit: Option<Duration>,
     captured: bool,
+    before: Option<Arc<dyn BeforeExec>>,
     running: &'static Running,
 }
 
@@ -133,6 +136,7 @@ impl Run {
             hidden: Vec::new(),
             limit: None,
             captured: false,
+            before: None,
             running: running(),
         }
     }
@@ -200,6 +204,13 @@ impl Run {
         self
     }
 
+    /// Lets it do this to itself before it becomes the tool: a sandbox.
+    #[must_use]
+    pub fn before_exec(mut self, before: Arc<dyn BeforeExec>) -> Self {
+        self.before = Some(before);
+        self
+    }
+
     /// Listens to another list of running tools than the process's own.
     #[must_use]
     pub fn under(mut self, running: &'static Running) -> Self {
@@ -216,7 +227,7 @@ impl Run {
         let Some(_entry) = self.running.enter(sender.clone()) else { return Err(ProcessError::Interrupted) };
         let tail = Tail::new(self.open_log()?, self.hidden.clone());
         tail.head(&self.shown());
-        let mut child = child::start(&mut self.command())
+        let mut child = child::start(&mut self.command(), self.before.clone())
             .map_err(|source| ProcessError::Start { program: self.program.clone(), source })?;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let mut printed = Vec::new();
