@@ -19,6 +19,8 @@ pub const NAMES: &[&str] = &[
     "fetch-after-insert",
     "object-before-build",
     "object-after-build",
+    "conda-before-link",
+    "conda-after-link",
     "object-before-seal",
     "object-after-seal",
     "python-before-install",

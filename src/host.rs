@@ -59,6 +59,30 @@ impl Host {
         self.vars.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// A text with the values of variables for `$NAME` and `${NAME}`; those that are not set stay as they are written.
+    #[must_use]
+    pub fn expand(&self, text: &str) -> String {
+        let mut expanded = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('$') {
+            expanded.push_str(before);
+            let braced = after.strip_prefix('{').and_then(|inner| inner.split_once('}'));
+            let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
+            let (name, behind) = braced.unwrap_or((&after[..end], &after[end..]));
+            match self.vars.get(name) {
+                Some(value) => {
+                    expanded.push_str(value);
+                    rest = behind;
+                }
+                None => {
+                    expanded.push('$');
+                    rest = after;
+                }
+            }
+        }
+        expanded + rest
+    }
+
     /// The user's home.
     ///
     /// # Errors

@@ -142,6 +142,21 @@ pub enum ArchiveError {
     },
 }
 
+impl ArchiveError {
+    /// The same of an archive that people know by another name than its path: one inside another.
+    #[must_use]
+    pub fn of(self, name: &str) -> Self {
+        let archive = PathBuf::from(name);
+        match self {
+            Self::Entry { entry, refusal, .. } => Self::Entry { archive, entry, refusal },
+            Self::Kind(_) => Self::Kind(archive),
+            Self::Damaged { source, .. } => Self::Damaged { archive, source },
+            Self::Exceeded { exceeded, .. } => Self::Exceeded { archive, exceeded },
+            Self::Io { path, source } => Self::Io { path, source },
+        }
+    }
+}
+
 /// What went wrong while walking an archive, before the archive's name is known to it.
 #[derive(Debug)]
 enum Fault {

@@ -78,6 +78,8 @@ struct Inner {
     netrc: OnceLock<Netrc>,
     /// Credentials that addresses carried, by their origin: relative and absolute links of an index need them too.
     known: Mutex<HashMap<Origin, Credentials>>,
+    /// Tokens that an origin wants in a header.
+    bearers: Mutex<HashMap<Origin, String>>,
     /// Origins that were given up because no connection could be made: without a network, a hundred files should not each
     /// find that out by several attempts.
     silent: Mutex<HashSet<Origin>>,
@@ -116,6 +118,7 @@ impl Client {
             patience,
             netrc: OnceLock::new(),
             known: Mutex::default(),
+            bearers: Mutex::default(),
             silent: Mutex::default(),
             http: OnceLock::new(),
             runtime: Some(runtime),
@@ -161,6 +164,44 @@ impl Client {
                 None => return Err(text_error(url, trouble, failed)),
             }
         }
+    }
+
+    /// Asks once for an address and reads no more than its status, to see whether somebody is there.
+    ///
+    /// # Errors
+    /// If no answer comes, or one that may pass.
+    pub async fn status(&self, url: &Url) -> Result<u16, NetError> {
+        if let Some(path) = address::local(url) {
+            return Ok(if path.exists() { 200 } else { 404 });
+        }
+        let asked = self.get(url, &HeaderMap::new()).await;
+        asked.map(|(response, _)| response.status().as_u16()).map_err(|trouble| text_error(url, trouble, 1))
+    }
+
+    /// From now on a token goes with every request to the origin of an address.
+    pub fn bear(&self, url: &Url, token: String) {
+        let mut bearers = self.0.bearers.lock().unwrap_or_else(PoisonError::into_inner);
+        bearers.insert(address::origin(url), token);
+    }
+
+    /// A client of the same trust, proxies and patience for a library that speaks HTTP itself: redirects are followed, but
+    /// never from https to http.
+    ///
+    /// # Errors
+    /// If the roots or proxies of this machine cannot be used.
+    pub fn for_library(&self) -> Result<reqwest::Client, TrustError> {
+        let follow = reqwest::redirect::Policy::custom(|attempt| {
+            let was_safe = attempt.previous().last().is_some_and(|from| from.scheme() == "https");
+            if was_safe && attempt.url().scheme() != "https" {
+                attempt.error("it leads from https to http")
+            } else if attempt.previous().len() > MOST_REDIRECTS {
+                attempt.error("too many redirects")
+            } else {
+                attempt.follow()
+            }
+        });
+        let builder = builder(&self.0.host, &self.0.patience)?.redirect(follow).read_timeout(self.0.patience.stall);
+        builder.build().map_err(|error| TrustError::Client(error.to_string()))
     }
 
     /// How long to wait after a failure at an address; `None`: give it up.
@@ -258,6 +299,8 @@ impl Client {
         let mut request = self.http()?.get(place.clone()).headers(headers.clone());
         if let Some(credentials) = self.credentials(place, redirected) {
             request = request.basic_auth(&credentials.user, credentials.password.as_ref());
+        } else if let Some(token) = self.bearer(place) {
+            request = request.bearer_auth(token);
         }
         debug_assert!(!headers.contains_key(AUTHORIZATION), "credentials belong to one origin, not to a request");
         let stall = self.0.patience.stall + self.0.patience.connect;
@@ -277,6 +320,10 @@ impl Client {
         })
     }
 
+    fn bearer(&self, place: &Url) -> Option<String> {
+        self.0.bearers.lock().unwrap_or_else(PoisonError::into_inner).get(&address::origin(place)).cloned()
+    }
+
     fn http(&self) -> Result<&reqwest::Client, Trouble> {
         let made = self.0.http.get_or_init(|| build(&self.0.host, &self.0.patience).map_err(Arc::new));
         made.as_ref().map_err(|error| Trouble::Setup(error.to_string()))
@@ -293,11 +340,17 @@ impl Drop for Inner {
 }
 
 fn build(host: &Host, patience: &Patience) -> Result<reqwest::Client, TrustError> {
+    // Packed answers are unpacked here, within limits, whatever the library could do.
+    let builder = builder(host, patience)?.redirect(reqwest::redirect::Policy::none());
+    let builder = builder.no_gzip().no_brotli().no_zstd().no_deflate();
+    builder.build().map_err(|error| TrustError::Client(error.to_string()))
+}
+
+fn builder(host: &Host, patience: &Patience) -> Result<reqwest::ClientBuilder, TrustError> {
     // For libraries that ask for the process's provider; it does not matter who was first.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("jove-install/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .connect_timeout(patience.connect)
         .tls_backend_preconfigured(trust::tls(host)?)
@@ -306,7 +359,7 @@ fn build(host: &Host, patience: &Patience) -> Result<reqwest::Client, TrustError
     for proxy in trust::proxies(host)? {
         builder = builder.proxy(proxy);
     }
-    builder.build().map_err(|error| TrustError::Client(error.to_string()))
+    Ok(builder)
 }
 
 fn is_redirect(response: &Response) -> bool {

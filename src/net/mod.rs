@@ -34,7 +34,7 @@ pub mod netrc;
 mod part;
 pub mod patience;
 #[cfg(test)]
-mod test_server;
+pub(crate) mod test_server;
 #[cfg(test)]
 mod tests;
 mod transfer;

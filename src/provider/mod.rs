@@ -5,6 +5,7 @@
 //! policy: one order for the whole prefix, chosen once, never a silent fallback.
 
 pub mod choose;
+pub mod conda;
 pub mod deb;
 pub mod host;
 
@@ -127,6 +128,8 @@ pub trait Provider: Send + Sync {
 /// Any provider that was asked for something. The compiler is the checklist of providers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
+    /// Packages of conda channels.
+    Conda(conda::Packages),
     /// Packages of Debian and its kin.
     Deb(deb::Packages),
     /// Programs of this machine.
@@ -138,6 +141,7 @@ impl Request {
     #[must_use]
     pub fn provider(&self) -> &dyn Provider {
         match self {
+            Self::Conda(request) => request,
             Self::Deb(request) => request,
             Self::Host(request) => request,
         }
@@ -145,11 +149,14 @@ impl Request {
 }
 
 /// The words of all providers, in the order in which they are tried where nothing else is said.
-pub const ORDER: [&str; 2] = ["deb", "host"];
+pub const ORDER: [&str; 3] = ["conda", "deb", "host"];
 
 /// Why a provider could not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum ProvideError {
+    /// Conda packages could not be had.
+    #[error(transparent)]
+    Conda(#[from] conda::CondaError),
     /// Debian packages could not be had.
     #[error(transparent)]
     Deb(#[from] deb::DebError),

@@ -124,6 +124,8 @@ impl Sandbox {
         made.set("LANG", "C.UTF-8");
         made.set("USER", "jove-test");
         made.set("LOGNAME", "jove-test");
+        // Where a conda channel is only a name there is nobody, so that no test asks the world.
+        made.set("CONDA_CHANNEL_ALIAS", "http://127.0.0.1:9/");
         // Width and colour of output must not depend on who runs the tests.
         made.set("COLUMNS", "100");
         made

@@ -5,20 +5,26 @@ use std::path::PathBuf;
 
 use url::Url;
 
+use crate::host::Host;
 use crate::ops::error::{OpError, OpResult};
 use crate::plan::value::{shown, strings};
 use crate::profile::{Setting, Value};
 use crate::provider::deb::source::{Source, written};
 use crate::provider::deb::{Cure, Packages};
-use crate::provider::{HostPrograms, Request};
+use crate::provider::{self, HostPrograms, Request, conda};
 use crate::recipe::{OptionValue, ResolvedPart};
 
 /// A request to each provider for which a part says something. `sources` is `[sources]` of the user's configuration.
 ///
 /// # Errors
 /// If what it says cannot be read.
-pub(super) fn offers(part: &ResolvedPart, sources: &BTreeMap<String, Setting>) -> OpResult<Vec<Request>> {
+pub(super) fn offers(part: &ResolvedPart, sources: &BTreeMap<String, Setting>, host: &Host) -> OpResult<Vec<Request>> {
     let mut offered = Vec::new();
+    let packages = strings(part, "conda");
+    if !packages.is_empty() {
+        let channels = channels(part, sources, host)?;
+        offered.push(Request::Conda(conda::Packages { packages, channels }));
+    }
     let packages = strings(part, "deb");
     if !packages.is_empty() {
         let (without, cures) = (strings(part, "deb_without"), cures(part)?);
@@ -58,15 +64,33 @@ fn string(value: &Value) -> Option<String> {
     }
 }
 
+/// `conda_channels` of the part, else `[sources.conda]`, else conda's own configuration.
+fn channels(part: &ResolvedPart, sources: &BTreeMap<String, Setting>, host: &Host) -> OpResult<conda::Channels> {
+    let own = strings(part, "conda_channels");
+    let wanted = if own.is_empty() { words(sources, "conda.channels") } else { own };
+    let priority = words(sources, "conda.priority").into_iter().next();
+    let priority = priority.map(|word| {
+        conda::Priority::of(&word).ok_or_else(|| {
+            OpError::failed(format!("`[sources.conda] priority` is `{word}`"))
+                .hint("it is `strict`, `flexible` or `disabled`")
+        })
+    });
+    conda::Channels::of(host, &wanted, priority.transpose()?)
+        .map_err(|error| OpError::from(provider::ProvideError::from(error)))
+}
+
+/// A setting of `[sources]` as words: those of a list, or the one that it is.
+fn words(sources: &BTreeMap<String, Setting>, name: &str) -> Vec<String> {
+    match sources.get(name).map(|setting| &setting.value) {
+        Some(Value::List(list)) => list.iter().filter_map(|(word, _)| string(word)).collect(),
+        Some(value) => string(value).into_iter().collect(),
+        None => Vec::new(),
+    }
+}
+
 /// `[sources.debian]`: an archive in place of the machine's.
 fn debian(sources: &BTreeMap<String, Setting>) -> OpResult<Option<Vec<Source>>> {
-    let words = |name: &str| -> Vec<String> {
-        match sources.get(&format!("debian.{name}")).map(|setting| &setting.value) {
-            Some(Value::List(list)) => list.iter().filter_map(|(word, _)| string(word)).collect(),
-            Some(value) => string(value).into_iter().collect(),
-            None => Vec::new(),
-        }
-    };
+    let words = |name: &str| words(sources, &format!("debian.{name}"));
     let Some(address) = words("address").into_iter().next() else { return Ok(None) };
     let address: Url = address.parse().map_err(|_| {
         OpError::failed("`[sources.debian] address` is no address").hint("write it as apt does: https://…/debian")

@@ -62,7 +62,7 @@ impl Bench {
 
 /// What a part offers, as requests to providers.
 pub(super) fn offered(pinning: &Pinning<'_>, part: &ResolvedPart) -> OpResult<Vec<Request>> {
-    offers(part, &pinning.loaded.definition.sources)
+    offers(part, &pinning.loaded.definition.sources, &pinning.place.host)
 }
 
 /// Pins one part; what had to be resolved is added to the lock, what was chosen to the state.
@@ -98,7 +98,7 @@ pub(super) fn pin(
         state.host.insert(part.name.clone(), facts.clone());
     }
     let inputs = match &request {
-        Request::Deb(_) => Vec::new(),
+        Request::Conda(_) | Request::Deb(_) => Vec::new(),
         Request::Host(programs) => programs.paths(&place.host).unwrap_or_default(),
     };
     let pins = resolution.pins.iter().map(of_lock).collect();
@@ -190,14 +190,19 @@ fn resolve(
 ) -> OpResult<Resolution> {
     let platform = Platform::current();
     let asked = inputs(provider);
+    let mut unknown = None;
     if pinning.wishes.offline && provider.name() != "host" {
-        return kept::find(pinning, part, &platform, &asked);
+        match kept::find(pinning, part, &platform, &asked) {
+            // What the cache has of the channels, and those that are folders, may do.
+            Err(error) if provider.name() == "conda" => unknown = Some(error),
+            known => return known,
+        }
     }
     pinning.report.report(Event::Stage(format!("locking {}", part.name)));
     let before = lock.used_by(&pinning.place.profile_name(), &platform, &part.name);
     let before = before.filter(|_| !upgrades(pinning.wishes, part));
     let before: Vec<provider::Pinned> = before.iter().flat_map(|before| &before.pins).map(of_lock).collect();
-    let pins = provider.resolve(kit, &before)?;
+    let pins = provider.resolve(kit, &before).map_err(|error| unknown.unwrap_or_else(|| error.into()))?;
     let pins = pins.into_iter().map(|pin| to_lock(provider.name(), pin)).collect();
     let resolution = Resolution::new(part.recipe.clone(), platform, asked, pins);
     kept::keep(pinning, &resolution)?;

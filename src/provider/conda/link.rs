@@ -1,0 +1,204 @@
+//! Making the environment: packages unpacked beside each other inside the object, checked together, then linked into place.
+//!
+//! Nothing of the cache is linked: every file of the object was written for it alone, so that what a user does to it is done to
+//! nothing else. No script of a package is run.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rattler::install::{ExternalSymlinkPolicy, InstallError, InstallOptions, PythonInfo, link_package_sync};
+use rattler_conda_types::package::{DistArchiveIdentifier, PathsJson};
+use rattler_conda_types::prefix::Prefix;
+use rattler_conda_types::prefix_record::PathsEntry;
+use rattler_conda_types::{PackageRecord, PrefixRecord, RepoDataRecord, Subdir};
+use rayon::prelude::*;
+use url::Url;
+
+use super::package::{PackageError, Unpacked, unpack};
+use super::placing::{Placed, PlacingError, place};
+use crate::checkpoint;
+use crate::provider::Pinned;
+
+/// Where packages are unpacked, inside the object and gone when it is done.
+const WORK: &str = ".packages";
+
+/// Why an environment could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// A package is not usable.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// They do not go together.
+    #[error(transparent)]
+    Placing(#[from] PlacingError),
+    /// A package could not be linked.
+    #[error("the package `{package}` could not be installed: {why}")]
+    Link {
+        /// The package's file.
+        package: String,
+        /// Why.
+        why: String,
+    },
+    /// Something that should be there is not.
+    #[error("the environment is not what the lock says: {0}")]
+    Differs(String),
+    /// The object's path is no text, which it would be in every file that names it.
+    #[error("`{}` is no UTF-8, so that no package can name it", .0.display())]
+    Name(PathBuf),
+    /// Files cannot be written.
+    #[error("`{}` cannot be written: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A package that goes into an environment.
+pub struct Member<'a> {
+    /// What the lock says of it.
+    pub pin: &'a Pinned,
+    /// Its file in the cache.
+    pub file: PathBuf,
+}
+
+/// Fills an empty folder, at its final path, with packages.
+///
+/// # Errors
+/// If a package is damaged or refused, or two do not go together; before anything is linked.
+pub fn link(members: &[Member<'_>], subdir: Subdir, object: &Path) -> Result<(), LinkError> {
+    let prefix_text = object.to_str().ok_or_else(|| LinkError::Name(object.to_owned()))?;
+    let work = object.join(WORK);
+    let unpacked = members
+        .par_iter()
+        .enumerate()
+        .map(|(number, member)| {
+            let unpacked = unpack(&member.file, &work.join(number.to_string()))?;
+            is_pinned(&unpacked, member.pin)?;
+            Ok(unpacked)
+        })
+        .collect::<Result<Vec<Unpacked>, PackageError>>()?;
+    let python = python(&unpacked, subdir)?;
+    let placed = place(&unpacked, python.as_ref(), prefix_text)?;
+    checkpoint::pass("conda-before-link");
+    let prefix = Prefix::create(object).map_err(at(object))?;
+    // It is no cache: whoever clears caches must leave it alone.
+    let tag = object.join("CACHEDIR.TAG");
+    if !placed.iter().any(|placed| placed.places.iter().any(|path| path == Path::new("CACHEDIR.TAG"))) {
+        fs::remove_file(&tag).map_err(at(&tag))?;
+    }
+    let together: Vec<(&Member<'_>, &Unpacked, &Placed)> = members
+        .iter()
+        .zip(&unpacked)
+        .zip(&placed)
+        .map(|((member, unpacked), placed)| (member, unpacked, placed))
+        .collect();
+    together.par_iter().try_for_each(|(member, unpacked, placed)| {
+        let entries = link_one(unpacked, placed, &prefix, python.as_ref(), subdir)?;
+        remember(member.pin, unpacked, entries, object)
+    })?;
+    checkpoint::pass("conda-after-link");
+    fs::remove_dir_all(&work).map_err(at(&work))?;
+    prove(&together, object)
+}
+
+/// The package must be the one that the lock names, whatever its file is called.
+fn is_pinned(unpacked: &Unpacked, pin: &Pinned) -> Result<(), PackageError> {
+    let index = &unpacked.index;
+    if index.name.as_normalized() == pin.name && index.version.to_string() == pin.version {
+        return Ok(());
+    }
+    let found = format!("{} {}", index.name.as_normalized(), index.version);
+    Err(PackageError::Other { file: unpacked.file.clone(), found })
+}
+
+/// What noarch packages must know of the environment's Python.
+fn python(unpacked: &[Unpacked], subdir: Subdir) -> Result<Option<PythonInfo>, LinkError> {
+    let Some(package) = unpacked.iter().find(|package| package.index.name.as_normalized() == "python") else {
+        return Ok(None);
+    };
+    let (index, wrong) = (&package.index, |why: String| LinkError::Link { package: package.file.clone(), why });
+    let site = index.python_site_packages_path.as_deref();
+    PythonInfo::from_version(index.version.version(), site, subdir).map(Some).map_err(|error| wrong(error.to_string()))
+}
+
+fn link_one(
+    unpacked: &Unpacked,
+    placed: &Placed,
+    prefix: &Prefix,
+    python: Option<&PythonInfo>,
+    subdir: Subdir,
+) -> Result<Vec<PathsEntry>, LinkError> {
+    let options = InstallOptions {
+        paths_json: Some(PathsJson { paths: placed.entries.clone(), ..unpacked.paths.clone() }),
+        index_json: Some(unpacked.index.clone()),
+        allow_symbolic_links: Some(true),
+        // The unpacked files are this object's own, and their first names go with the work.
+        allow_hard_links: Some(true),
+        allow_ref_links: Some(false),
+        platform: Some(subdir),
+        python_info: python.cloned(),
+        external_symlink_policy: ExternalSymlinkPolicy::Deny,
+        ..InstallOptions::default()
+    };
+    // Nothing clashes any more, so that nobody has to keep a registry of it.
+    let (mut entries, _) = link_package_sync(&unpacked.folder, prefix, Arc::default(), options)
+        .map_err(|error| LinkError::Link { package: unpacked.file.clone(), why: told(&error) })?;
+    entries.sort_by(|one, other| one.relative_path.cmp(&other.relative_path));
+    Ok(entries)
+}
+
+fn told(error: &InstallError) -> String {
+    let mut why = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        why = format!("{why}: {next}");
+        cause = next.source();
+    }
+    why
+}
+
+/// Writes down what was installed, as every conda client reads it; without a host, so that all mirrors give the same bytes.
+fn remember(pin: &Pinned, unpacked: &Unpacked, entries: Vec<PathsEntry>, object: &Path) -> Result<(), LinkError> {
+    let wrong = |why: String| LinkError::Link { package: unpacked.file.clone(), why };
+    let (channel, subdir) = pin.place.as_deref().and_then(|place| place.split_once(' ')).unwrap_or_default();
+    let file = pin.files.first().ok_or_else(|| wrong("the lock names no file of it".to_owned()))?;
+    let digest = rattler_digest::Sha256Hash::from(*file.sha256.as_bytes());
+    let package_record = PackageRecord::from_index_json(unpacked.index.clone(), file.size, Some(digest), None)
+        .map_err(|error| wrong(error.to_string()))?;
+    let identifier: DistArchiveIdentifier =
+        file.file.parse().map_err(|_| wrong(format!("`{}` is no name of a package", file.file)))?;
+    let url =
+        Url::parse(&format!("conda://{channel}/{subdir}/{}", file.file)).map_err(|error| wrong(error.to_string()))?;
+    let record = RepoDataRecord { package_record, identifier, url, channel: Some(channel.to_owned()) };
+    let record = PrefixRecord::from_repodata_record(record, entries);
+    let path = object.join("conda-meta").join(record.file_name());
+    let text = serde_json::to_vec_pretty(&record).map_err(|error| wrong(error.to_string()))?;
+    fs::write(&path, text).map_err(at(&path))
+}
+
+/// Compares what is there with what should be: every file of every package, and one record each.
+fn prove(together: &[(&Member<'_>, &Unpacked, &Placed)], object: &Path) -> Result<(), LinkError> {
+    for (_, unpacked, placed) in together {
+        for path in &placed.places {
+            if fs::symlink_metadata(object.join(path)).is_err() {
+                return Err(LinkError::Differs(format!("`{}` of `{}` is missing", path.display(), unpacked.file)));
+            }
+        }
+    }
+    let meta = object.join("conda-meta");
+    let records = fs::read_dir(&meta).map_err(at(&meta))?.filter_map(Result::ok);
+    let found = records.filter(|entry| entry.path().extension().is_some_and(|suffix| suffix == "json")).count();
+    if found != together.len() {
+        return Err(LinkError::Differs(format!("it has {found} packages in place of {}", together.len())));
+    }
+    Ok(())
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> LinkError + use<> {
+    let path = path.to_owned();
+    |source| LinkError::Io { path, source }
+}

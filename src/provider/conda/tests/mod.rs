@@ -1,0 +1,261 @@
+//! Channels that the tests write: what comes of good ones, and what is refused of bad ones.
+
+mod channel;
+mod served;
+
+use std::fs;
+
+use self::channel::{PLACEHOLDER, Package, Place, archive, listing};
+use super::*;
+
+fn padded(text: &str) -> Vec<u8> {
+    format!("\u{7f}ELF head\0{text}/lib\0tail").into_bytes()
+}
+
+/// A Python, a library, a program that needs both, and a package for every platform.
+fn stack() -> Vec<Package> {
+    vec![
+        Package::new("python", "3.12.4", &["libz >=1.2"])
+            .file("bin/python3.12", "an interpreter")
+            .file("bin/python", "-> python3.12"),
+        Package::new("libz", "1.3", &[])
+            .placed("lib/libz.so.1.3", padded(PLACEHOLDER), "binary")
+            .file("lib/libz.so.1", "-> libz.so.1.3"),
+        Package::new("libz", "1.2", &[]).file("lib/libz.so.1.2", "old"),
+        Package::new("tool", "2.0", &["python >=3.11,<3.13", "web", "__glibc >=2.17"]).placed(
+            "bin/tool",
+            format!("#!{PLACEHOLDER}/bin/python\nrun()\n"),
+            "text",
+        ),
+        Package::new("web", "0.9", &["python"])
+            .noarch("python", &["web = web.cli:main"])
+            .file("site-packages/web/__init__.py", "x = 1\n")
+            .file("python-scripts/web-old", "#!/bin/sh\n"),
+    ]
+}
+
+#[test]
+fn an_environment_is_pinned_fetched_and_made_at_its_place() {
+    let place = Place::new();
+    place.write("channel", &stack());
+    let object = place.path("env");
+    let pins = place.install(&place.request(&["tool"]), &object).expect("installed");
+    let shown: Vec<String> = pins
+        .iter()
+        .map(|pin| format!("{} {} {} {}", pin.name, pin.version, pin.place.as_deref().unwrap_or(""), pin.files[0].file))
+        .collect();
+    let own = subdir(&Platform::current()).expect("platform").to_string();
+    insta::assert_snapshot!(shown.join("\n").replace(&own, "[HERE]"), @"
+    libz 1.3 channel [HERE] libz-1.3-h0_0.conda
+    python 3.12.4 channel [HERE] python-3.12.4-h0_0.conda
+    tool 2.0 channel [HERE] tool-2.0-h0_0.conda
+    web 0.9 channel noarch web-0.9-h0_0.conda
+    ");
+    assert!(pins.iter().all(|pin| pin.trust == "index digest" && pin.files[0].size.is_some()));
+    insta::assert_snapshot!(listing(&object), @r#"
+    bin/python -> python3.12
+    bin/python3.12 755 an interpreter
+    bin/tool 755 #![OBJECT]/bin/python
+    run()
+    bin/web 775 #![OBJECT]/bin/python3.12
+    # -*- coding: utf-8 -*-
+    import re
+    import sys
+
+    from web.cli import main
+
+    if __name__ == '__main__':
+    	sys.argv[0] = re.sub(r'(-script\.pyw?|\.exe)?$', '', sys.argv[0])
+    	sys.exit(main())
+    bin/web-old 644 #!/bin/sh
+    conda-meta/history
+    conda-meta/libz-1.3-h0_0.json
+    conda-meta/python-3.12.4-h0_0.json
+    conda-meta/tool-2.0-h0_0.json
+    conda-meta/web-0.9-h0_0.json
+    lib/libz.so.1 -> libz.so.1.3
+    lib/libz.so.1.3 644 ELF head␀[OBJECT]/lib␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀␀tail
+    lib/python3.12/site-packages/web/__init__.py 644 x = 1
+    "#);
+    let record = fs::read_to_string(object.join("conda-meta/web-0.9-h0_0.json")).expect("record");
+    assert!(record.contains("conda://channel/noarch/web-0.9-h0_0.conda"), "{record}");
+    assert!(!record.contains(&place.root.path().display().to_string()), "no place of this machine: {record}");
+}
+
+#[test]
+fn both_forms_of_packages_give_the_same_files() {
+    let (new, old) = (Place::new(), Place::new());
+    new.write("channel", &stack());
+    old.write_as("channel", &stack(), "tar.bz2");
+    for place in [&new, &old] {
+        place.install(&place.request(&["tool"]), &place.path("env")).expect("installed");
+    }
+    assert_eq!(listing(&new.path("env")), listing(&old.path("env")));
+}
+
+#[test]
+fn what_was_pinned_is_kept_until_it_does_not_do_any_more() {
+    let place = Place::new();
+    place.write("channel", &stack());
+    let request = place.request(&["libz"]);
+    let old = place.with_kit(|kit| place.request(&["libz =1.2"]).resolve(kit, &[])).expect("pins");
+    let version = |packages: &Packages, before: &[Pinned]| {
+        place.with_kit(|kit| packages.resolve(kit, before)).expect("pins")[0].version.clone()
+    };
+    assert_eq!(version(&request, &[]), "1.3");
+    assert_eq!(version(&request, &old), "1.2");
+    assert_eq!(version(&place.request(&["libz >1.2"]), &old), "1.3");
+}
+
+#[test]
+fn no_solution_is_a_tree_with_what_to_change() {
+    let place = Place::new();
+    let mut packages = stack();
+    packages.push(Package::new("new", "1.0", &["python >=3.13"]));
+    packages.push(Package::new("modern", "1.0", &["__glibc >=2.99"]));
+    place.write("channel", &packages);
+    insta::assert_snapshot!(place.refusal(&place.request(&["tool", "new"])), @r#"
+    no set of packages of channel is what is asked for (tool, new):
+        new * cannot be installed because there are no viable options:
+        └─ new 1.0 would require
+           └─ python >=3.13, for which no candidates were found.
+    widen one of the versions that contradict each other; with `priority = "flexible"` in `[sources.conda]` a later channel may serve what the first has in other versions only
+    "#);
+    insta::assert_snapshot!(place.refusal(&place.request(&["modern"])), @"
+    no set of packages of channel is what is asked for (modern):
+        modern * cannot be installed because there are no viable options:
+        └─ modern 1.0 would require
+           └─ __glibc >=2.99, for which no candidates were found.
+    `__glibc` is the C library of the machine, which has 2.17: take an older version of what needs a newer one, or another provider
+    ");
+    insta::assert_snapshot!(place.refusal(&place.request(&["tol"])), @"
+    no set of packages of channel is what is asked for (tol):
+        No candidates were found for tol *.
+    correct the name or the version, or add the channel that has it (`conda_channels`; asked: channel)
+    ");
+    insta::assert_snapshot!(place.refusal(&place.request(&["libz >=2"])), @"
+    no set of packages of channel is what is asked for (libz >=2):
+        No candidates were found for libz >=2.
+    correct the name or the version, or add the channel that has it (`conda_channels`; asked: channel)
+    ");
+}
+
+#[test]
+fn what_is_no_wish_is_refused() {
+    let place = Place::new();
+    insta::assert_snapshot!(place.refusal(&place.request(&["python >="])), @"`python >=` names no conda package: unable to parse version spec: >=; write a name and a range of versions (`nginx >=1.26`)");
+    insta::assert_snapshot!(place.refusal(&place.request(&["other::python"])), @"`other::python` names no conda package: a channel belongs into `conda_channels`; write a name and a range of versions (`nginx >=1.26`)");
+    insta::assert_snapshot!(place.refusal(&place.request(&["py*"])), @r#"`py*` names no conda package: "py*" looks like a glob but only exact package names are allowed, package names can only contain 0-9, a-z, A-Z, -, _, or .; write a name and a range of versions (`nginx >=1.26`)"#);
+}
+
+#[test]
+fn priority_decides_among_channels() {
+    let place = Place::new();
+    place.write("channel", &[Package::new("libz", "1.2", &[])]);
+    place.write("second", &[Package::new("libz", "1.3", &[]), Package::new("more", "1", &["libz >=1.3"])]);
+    let channels = [place.path("channel").display().to_string(), place.path("second").display().to_string()];
+    let mut request = place.request_of(&channels, &["libz"]);
+    let pinned =
+        |request: &Packages| place.with_kit(|kit| request.resolve(kit, &[])).map(|pins| pins[0].version.clone());
+    assert_eq!(pinned(&request).expect("pins"), "1.2");
+    request.channels.priority = Priority::Disabled;
+    assert_eq!(pinned(&request).expect("pins"), "1.3");
+    request.packages = vec!["more".to_owned()];
+    request.channels.priority = Priority::Flexible;
+    assert_eq!(pinned(&request).expect("pins"), "1.3");
+    request.channels.priority = Priority::Strict;
+    let told = place.refusal(&request);
+    assert!(told.contains("priority = \"flexible\""), "{told}");
+}
+
+#[test]
+fn a_package_that_would_write_elsewhere_or_over_anothers_file_is_refused_by_name() {
+    let refused = |packages: &[Package], wanted: &[&str]| {
+        let place = Place::new();
+        place.write("channel", packages);
+        let object = place.path("env");
+        let error = place.install(&place.request(wanted), &object).expect_err("refused").to_string();
+        assert!(!place.path("escaped").exists());
+        let linked = listing(&object).lines().filter(|line| !line.starts_with(".packages/")).count();
+        assert_eq!(linked, 0, "nothing was linked");
+        error.replace(&place.root.path().display().to_string(), "[ROOT]")
+    };
+    let one = |path: &'static str| [Package::new("bad", "1", &[]).file(path, "x")];
+    insta::assert_snapshot!(refused(&one("../escaped"), &["bad"]), @"`bad-1-h0_0.conda` is not unpacked: entry `../escaped`: it climbs out of its folder with `..`");
+    insta::assert_snapshot!(refused(&[Package::new("bad", "1", &[]).file("lib/out", "-> ../../escaped")], &["bad"]), @"`bad-1-h0_0.conda` is not unpacked: entry `lib/out`: it is a symbolic link to `../../escaped`, which is outside of the archive");
+    insta::assert_snapshot!(refused(&[Package::new("bad", "1", &[]).noarch("python", &["../x = a:b"])], &["bad"]), @r#"`bad-1-h0_0.conda` is no conda package: its info/link.json cannot be read: entry point command must not contain path separators or NUL: "../x" at line 1 column 57"#);
+    let clash =
+        [Package::new("a", "1", &[]).file("etc/x.conf", "one"), Package::new("b", "1", &[]).file("etc/x.conf", "two")];
+    insta::assert_snapshot!(refused(&clash, &["a", "b"]), @"the packages `a-1-h0_0.conda` and `b-1-h0_0.conda` both have `etc/x.conf`, and differ in it: neither may overwrite the other; ask for a version of one of them that does not have it, or take them into two parts");
+    let astray =
+        [Package::new("a", "1", &[]).file("lib", "-> share"), Package::new("b", "1", &[]).file("lib/x", "two")];
+    insta::assert_snapshot!(refused(&astray, &["a", "b"]), @"the packages `a-1-h0_0.conda` and `b-1-h0_0.conda` both have `lib`, and differ in it: neither may overwrite the other; ask for a version of one of them that does not have it, or take them into two parts");
+    let python = [Package::new("web", "1", &[]).noarch("python", &[]).file("site-packages/web.py", "")];
+    insta::assert_snapshot!(refused(&python, &["web"]), @"the package `web-1-h0_0.conda` is Python for every platform, and there is no `python` among the others");
+}
+
+#[test]
+fn the_same_bytes_of_two_packages_are_one_file() {
+    let place = Place::new();
+    let licence = |name| Package::new(name, "1", &[]).file("share/licence", "free");
+    place.write("channel", &[licence("a"), licence("b")]);
+    place.install(&place.request(&["a", "b"]), &place.path("env")).expect("installed");
+    assert!(listing(&place.path("env")).contains("share/licence 644 free"));
+}
+
+#[test]
+fn a_place_longer_than_its_room_in_a_program_is_told_before_anything_is_linked() {
+    let place = Place::new();
+    place.write("channel", &stack());
+    let object = place.path(&"long".repeat(30));
+    let told = place.install(&place.request(&["libz"]), &object).expect_err("too long").to_string();
+    let told =
+        told.replace(&object.display().to_string(), "[OBJECT]").replace(&object.as_os_str().len().to_string(), "[N]");
+    insta::assert_snapshot!(told, @"`lib/libz.so.1.3` of the package `libz-1.3-h0_0.conda` has room for a path of 83 bytes, and the environment's has [N] ([OBJECT]); choose a shorter folder with `--prefix`, or by JOVE_HOME");
+    assert!(!object.join("lib").exists() && !object.join("conda-meta").exists());
+    // A text has room for any.
+    place.write("channel", &[Package::new("text", "1", &[]).placed("etc/x", PLACEHOLDER, "text")]);
+    let object = place.path(&"other".repeat(30));
+    place.install(&place.request(&["text"]), &object).expect("installed");
+    assert_eq!(fs::read_to_string(object.join("etc/x")).expect("read"), object.display().to_string());
+}
+
+#[test]
+fn a_package_that_is_another_than_the_index_says_is_refused() {
+    let place = Place::new();
+    place.write("channel", &[Package::new("libz", "1.3", &[])]);
+    let request = place.request(&["libz"]);
+    let mut pins = place.with_kit(|kit| request.resolve(kit, &[])).expect("pins");
+    // An index that tells the right digest of the wrong package.
+    let other = archive(&Package::new("other", "7", &[]), "conda");
+    pins[0].files[0].sha256 = Sha256::of(&other);
+    pins[0].files[0].size = None;
+    let own = subdir(&Platform::current()).expect("platform");
+    fs::write(place.path(&format!("channel/{own}/libz-1.3-h0_0.conda")), &other).expect("written");
+    let object = place.path("env");
+    fs::create_dir(&object).expect("made");
+    let made = place.with_kit(|kit| {
+        request.fetch(kit, &pins)?;
+        request.realise(kit, &pins, &object)
+    });
+    insta::assert_snapshot!(made.expect_err("refused"), @"`libz-1.3-h0_0.conda` says that it is other 7: the channel's index and its packages disagree; run again with `--upgrade`");
+}
+
+#[test]
+fn a_damaged_or_strange_package_is_refused_by_name() {
+    let folder = tempfile::tempdir().expect("folder");
+    let refused = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).expect("written");
+        let error = package::unpack(&path, &folder.path().join("to").join(name)).expect_err("refused").to_string();
+        error.replace(&folder.path().display().to_string(), "[ROOT]")
+    };
+    let good = archive(&Package::new("libz", "1.3", &[]).file("lib/z", "z".repeat(5000)), "conda");
+    assert!(refused("cut.conda", &good[..good.len() / 2]).starts_with("`cut.conda` is no conda package:"));
+    insta::assert_snapshot!(refused("text.conda", b"<html>not found</html>"), @"`text.conda` is no archive: expected tar (plain, gz, xz, zst, bz2) or zip");
+    let mut bare = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(0);
+    bare.append_data(&mut header, "lib/x", std::io::empty()).expect("file");
+    insta::assert_snapshot!(refused("bare.tar.bz2", &bare.into_inner().expect("tar")), @"`bare.tar.bz2` is no conda package: its info/index.json cannot be read: failed to open file `[ROOT]/to/bare.tar.bz2/info/index.json`: No such file or directory (os error 2)");
+}
