@@ -1,4 +1,19 @@
 # gunicorn's settings are a Python file.
+import os
+import socket
+
+# It would say that it is ready before any worker has loaded the application, so that its socket is ours: the first worker that
+# can answer says so. On a reload this file is read again by the same process.
+os.environ["JOVE_NOTIFY_SOCKET"] = os.environ.pop("NOTIFY_SOCKET", None) or os.environ.get("JOVE_NOTIFY_SOCKET", "")
+
+
+def post_worker_init(worker):
+    if os.environ["JOVE_NOTIFY_SOCKET"]:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+            ear.sendto(b"READY=1", os.environ["JOVE_NOTIFY_SOCKET"])
+
+
+# The socket is held by the supervisor, so that gunicorn can be replaced while it serves; this is where it is without one.
 bind = {{ ("unix:" ~ run ~ "/gunicorn.sock") | py }}
 umask = 0o077
 workers = {{ workers }}

@@ -780,6 +780,11 @@ class Server:
             raise Unloadable(
                 "`%s` is reachable from other machines; set `share = true` if everybody may be answered" % self.options.host
             )
+        inherited = inherited_listener()
+        if inherited is not None:
+            inherited.setblocking(False)
+            self.listener, self.port = inherited, inherited.getsockname()[1]
+            return
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
@@ -807,6 +812,7 @@ class Server:
         os.register_at_fork(after_in_child=self.forget)
         shown = self.options.url or "http://%s:%d/" % (self.options.host, self.port)
         self.log("serving %s on %s port %d" % (shown, self.options.host, self.port))
+        notify("READY=1")
         with selectors.DefaultSelector() as selector:
             selector.register(self.listener, selectors.EVENT_READ)
             selector.register(wake, selectors.EVENT_READ)
@@ -902,6 +908,25 @@ def resolve(host, port):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except socket.gaierror as error:
         raise Unloadable("`%s` is no address to listen on: %s" % (host, error.strerror)) from None
+
+
+def inherited_listener():
+    """The socket that a supervisor holds for us, which outlives this process: nobody is refused while we are replaced."""
+    pid, count = os.environ.pop("LISTEN_PID", None), os.environ.pop("LISTEN_FDS", "0")
+    os.environ.pop("LISTEN_FDNAMES", None)
+    if pid != str(os.getpid()) or count == "0":
+        return None
+    inherited = socket.socket(fileno=3)
+    os.set_inheritable(3, False)
+    return inherited
+
+
+def notify(text):
+    """Tells the supervisor, if it listens. What the application forks does not speak for us."""
+    address = os.environ.pop("NOTIFY_SOCKET", None)
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+            ear.sendto(text.encode("utf-8"), "\0" + address[1:] if address.startswith("@") else address)
 
 
 def turn_away(connection, status, text):

@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::ptr;
 
-use rustix::fs::Mode;
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Resource, Rlimit, WaitOptions};
 
 use crate::service::Exit;
@@ -22,14 +22,70 @@ pub struct Child<'a> {
     pub argv: Vec<CString>,
     /// `NAME=value`.
     pub vars: Vec<CString>,
+    /// Descriptors that it gets from 3 on.
+    pub sockets: Vec<BorrowedFd<'a>>,
+    /// Whether it also gets `LISTEN_PID`, which is known only once it is there.
+    pub tells_pid: bool,
     /// Its working folder.
     pub folder: CString,
     /// Standard input, output and error.
     pub stdio: [BorrowedFd<'a>; 3],
     /// Its mark; see [`super::mark`].
     pub mark: Option<u64>,
-    /// Its limit of open files.
-    pub files: Rlimit,
+    /// Its limits.
+    pub limits: Vec<(Resource, Rlimit)>,
+    /// Permissions that its files do not get.
+    pub umask: u32,
+    /// How readily it gives way to others.
+    pub nice: Option<i32>,
+    /// How readily the kernel ends it when memory runs out.
+    pub oom: Option<CString>,
+}
+
+/// What was being done when a child failed before its program ran.
+const STAGES: [&str; 7] = [
+    "",
+    "connecting its input and output",
+    "entering its folder",
+    "setting its limits",
+    "setting how it gives way (`nice`)",
+    "setting how it stands when memory runs out (`oom`)",
+    "giving it its sockets",
+];
+const RUNNING: u8 = 0;
+const CONNECTING: u8 = 1;
+const ENTERING: u8 = 2;
+const LIMITING: u8 = 3;
+const GIVING_WAY: u8 = 4;
+const STANDING: u8 = 5;
+const PASSING: u8 = 6;
+
+/// What a child is made from, prepared before the fork.
+struct Prepared<'a> {
+    child: &'a Child<'a>,
+    argv: Vec<*const libc::c_char>,
+    vars: Vec<*const libc::c_char>,
+    /// The sockets, away from the numbers where they are to be.
+    sockets: Vec<OwnedFd>,
+    line: OwnedFd,
+}
+
+impl<'a> Prepared<'a> {
+    fn new(child: &'a Child<'a>, line: &UnixStream) -> io::Result<Self> {
+        let pointers = |strings: &[CString]| -> Vec<*const libc::c_char> {
+            strings.iter().map(|string| string.as_ptr()).chain([ptr::null(), ptr::null()]).collect()
+        };
+        let free = 10 + i32::try_from(child.sockets.len()).map_err(io::Error::other)?;
+        let aside = |socket: &BorrowedFd<'_>| rustix::io::fcntl_dupfd_cloexec(socket, free);
+        Ok(Self {
+            child,
+            argv: pointers(&child.argv),
+            vars: pointers(&child.vars),
+            sockets: child.sockets.iter().map(aside).collect::<Result<_, _>>()?,
+            // Out of the way of what the child gets.
+            line: rustix::io::fcntl_dupfd_cloexec(line, free)?,
+        })
+    }
 }
 
 /// Makes a child. `before_exec` sees its number while it waits: no program runs before that has succeeded, and none at all if
@@ -38,24 +94,19 @@ pub struct Child<'a> {
 /// # Errors
 /// If it cannot be forked, `before_exec` fails, or its program cannot be run; then no process is left.
 pub fn spawn(child: &Child<'_>, before_exec: impl FnOnce(i32) -> io::Result<()>) -> io::Result<i32> {
-    let (mut ours, theirs) = {
-        let (ours, theirs) = UnixStream::pair()?;
-        // Out of the way of 0, 1 and 2; the first one is closed here, or its end would never be seen.
-        (ours, rustix::io::fcntl_dupfd_cloexec(&theirs, 10)?)
-    };
-    let pointers = |strings: &[CString]| -> Vec<*const libc::c_char> {
-        strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
-    };
-    let (argv, vars) = (pointers(&child.argv), pointers(&child.vars));
+    let (mut ours, theirs) = UnixStream::pair()?;
+    let prepared = Prepared::new(child, &theirs)?;
+    // A second copy here, and its end would never be seen.
+    drop(theirs);
     // SAFETY: this process has one thread, so that the child's memory is whole.
     let pid = unsafe { libc::fork() };
     if pid < 0 {
         return Err(io::Error::last_os_error());
     }
     if pid == 0 {
-        become_program(child, &argv, &vars, ours.as_fd(), theirs.as_fd());
+        become_program(prepared, ours.as_fd());
     }
-    drop(theirs);
+    drop(prepared);
     let go = before_exec(pid).and_then(|()| ours.write_all(b"!"));
     if let Err(error) = go {
         drop(ours);
@@ -64,12 +115,12 @@ pub fn spawn(child: &Child<'_>, before_exec: impl FnOnce(i32) -> io::Result<()>)
     }
     let mut said = Vec::new();
     ours.read_to_end(&mut said)?;
-    match said.first_chunk::<4>() {
-        None => Ok(pid),
-        Some(number) => {
-            reap(pid);
-            Err(io::Error::from_raw_os_error(i32::from_le_bytes(*number)))
-        }
+    let (Some(number), Some(stage)) = (said.first_chunk::<4>(), said.get(4)) else { return Ok(pid) };
+    reap(pid);
+    let error = io::Error::from_raw_os_error(i32::from_le_bytes(*number));
+    match STAGES.get(usize::from(*stage)) {
+        None | Some(&"") => Err(error),
+        Some(stage) => Err(io::Error::new(error.kind(), format!("{stage} failed: {error}"))),
     }
 }
 
@@ -78,14 +129,10 @@ fn reap(pid: i32) {
 }
 
 /// The child's side: never returns.
-fn become_program(
-    child: &Child<'_>,
-    argv: &[*const libc::c_char],
-    vars: &[*const libc::c_char],
-    parent: BorrowedFd<'_>,
-    line: BorrowedFd<'_>,
-) -> ! {
-    // SAFETY: plain system calls on numbers and on memory that lives until exec; `argv`, `vars` end with a null pointer.
+fn become_program(mut prepared: Prepared<'_>, parent: BorrowedFd<'_>) -> ! {
+    let (child, line) = (prepared.child, prepared.line.as_fd());
+    let sockets = libc::c_uint::try_from(prepared.sockets.len()).unwrap_or(0);
+    // SAFETY: plain system calls on numbers and on memory that lives until exec.
     unsafe {
         // Its own end must be the only one left, or the parent's death would go unseen.
         libc::close(parent.as_raw_fd());
@@ -96,7 +143,12 @@ fn become_program(
         libc::setsid();
         for (target, source) in (0..).zip(child.stdio) {
             if libc::dup2(source.as_raw_fd(), target) < 0 {
-                give_up(line);
+                give_up(line, CONNECTING);
+            }
+        }
+        for (target, source) in (3..).zip(&prepared.sockets) {
+            if libc::dup2(source.as_raw_fd(), target) < 0 {
+                give_up(line, PASSING);
             }
         }
         for number in 1..=64 {
@@ -105,22 +157,64 @@ fn become_program(
         let mut none = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
-        // Every descriptor but the three is closed by exec; `line` tells the parent by closing that it happened.
-        libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
+        // Every other descriptor is closed by exec; `line` tells the parent by closing that it happened.
+        libc::syscall(libc::SYS_close_range, 3 + sockets, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
         if libc::chdir(child.folder.as_ptr()) < 0 {
-            give_up(line);
+            give_up(line, ENTERING);
         }
     }
-    rustix::process::umask(Mode::from_bits_truncate(0o022));
-    let _ = rustix::process::setrlimit(Resource::Nofile, child.files);
+    rustix::process::umask(Mode::from_bits_truncate(child.umask));
+    limit(child, line);
     if let Some(mark) = child.mark {
         // Refused below another marked process: then the service is known by its session only.
         let _ = rustix::process::setrlimit(Resource::Rttime, Rlimit { current: Some(mark), maximum: Some(mark) });
     }
-    // SAFETY: as above.
+    let mut pid = *b"LISTEN_PID=\0\0\0\0\0\0\0\0\0\0\0\0";
+    if child.tells_pid {
+        write_number(&mut pid[b"LISTEN_PID=".len()..], rustix::process::getpid().as_raw_nonzero().get());
+        // There are two null pointers at the end, so that one may become this.
+        let free = prepared.vars.len() - 2;
+        prepared.vars[free] = pid.as_ptr().cast();
+    }
+    // SAFETY: `argv` and `vars` end with a null pointer, and all that they point to lives on.
     unsafe {
-        libc::execve(argv[0], argv.as_ptr(), vars.as_ptr());
-        give_up(line)
+        libc::execve(prepared.argv[0], prepared.argv.as_ptr(), prepared.vars.as_ptr());
+        give_up(line, RUNNING)
+    }
+}
+
+/// The child's limits. Nothing here allocates.
+fn limit(child: &Child<'_>, line: BorrowedFd<'_>) {
+    let refuse = |error: rustix::io::Errno, stage| refuse(line, error.raw_os_error(), stage);
+    if let Some(word) = &child.oom {
+        let written = rustix::fs::open(c"/proc/self/oom_score_adj", OFlags::WRONLY, Mode::empty())
+            .and_then(|file| rustix::io::write(&file, word.as_bytes()));
+        if let Err(error) = written {
+            refuse(error, STANDING);
+        }
+    }
+    if let Some(nice) = child.nice
+        && let Err(error) = rustix::process::setpriority_process(None, nice)
+    {
+        refuse(error, GIVING_WAY);
+    }
+    for (resource, limit) in &child.limits {
+        if let Err(error) = rustix::process::setrlimit(*resource, *limit) {
+            refuse(error, LIMITING);
+        }
+    }
+}
+
+/// The digits of a number, without allocating.
+fn write_number(into: &mut [u8], number: i32) {
+    let (mut digits, mut rest, mut count) = ([0u8; 10], number.unsigned_abs(), 0);
+    while count == 0 || rest > 0 {
+        digits[count] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        count += 1;
+    }
+    for (place, digit) in into.iter_mut().zip(digits[..count].iter().rev()) {
+        *place = *digit;
     }
 }
 
@@ -128,11 +222,17 @@ fn become_program(
 ///
 /// # Safety
 /// Only in a forked child.
-unsafe fn give_up(line: BorrowedFd<'_>) -> ! {
-    let number = io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO).to_le_bytes();
+unsafe fn give_up(line: BorrowedFd<'_>, stage: u8) -> ! {
+    refuse(line, io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO), stage)
+}
+
+/// Tells the parent what went wrong, and ends.
+fn refuse(line: BorrowedFd<'_>, number: i32, stage: u8) -> ! {
+    let [a, b, c, d] = number.to_le_bytes();
+    let said = [a, b, c, d, stage];
     // SAFETY: plain system calls on a local array.
     unsafe {
-        libc::write(line.as_raw_fd(), number.as_ptr().cast(), number.len());
+        libc::write(line.as_raw_fd(), said.as_ptr().cast(), said.len());
         libc::_exit(127)
     }
 }
@@ -221,4 +321,19 @@ pub fn exit_of(pidfd: &OwnedFd) -> Exit {
     let bytes = info[7].to_ne_bytes();
     let status = i32::from_ne_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
     if libc::WIFSIGNALED(status) { Exit::Signal(libc::WTERMSIG(status)) } else { Exit::Code(libc::WEXITSTATUS(status)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::write_number;
+
+    #[test]
+    fn digits_of_a_number() {
+        for number in [1, 10, 4711, i32::MAX] {
+            let mut bytes = [0; 12];
+            write_number(&mut bytes, number);
+            let text = std::ffi::CStr::from_bytes_until_nul(&bytes).expect("an end").to_str().expect("digits");
+            assert_eq!(text, number.to_string());
+        }
+    }
 }

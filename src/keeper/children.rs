@@ -1,5 +1,6 @@
 //! How the keeper gets its children: makes them, takes them over from another keeper, forgets them.
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fs;
 use std::io;
@@ -8,13 +9,15 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::OFlags;
+use rustix::process::{Resource, Rlimit};
 
 use super::child::{self, Child};
 use super::lease::{self, Holder, Lease};
 use super::mark::{self, Tree};
 use super::message::{ChildRecord, Spawn};
+use super::notice::{self, Ear};
 use super::task::Keeper;
-use super::{KeeperError, fifo, proc};
+use super::{KeeperError, fifo, limit, proc};
 use crate::service::Exit;
 
 /// One service's process.
@@ -25,6 +28,8 @@ pub(super) struct Running {
     pub(super) adopted: Option<OwnedFd>,
     pub(super) exit: Option<Exit>,
     pub(super) tree: Tree,
+    /// What it said of itself that still counts, by name.
+    pub(super) said: BTreeMap<String, String>,
 }
 
 impl Running {
@@ -36,6 +41,16 @@ impl Running {
             note: self.lease.note.clone(),
             exit: self.exit,
             adopted: self.adopted.is_some(),
+            said: self.said.iter().map(|(name, value)| format!("{name}={value}\n")).collect(),
+        }
+    }
+
+    /// Keeps of what it says what the next supervisor must know, should this one die before it has heard it.
+    pub(super) fn keep(&mut self, text: &str) {
+        for (name, value) in text.lines().filter_map(|line| line.split_once('=')) {
+            if ["READY", "STATUS", "WATCHDOG_USEC"].contains(&name) {
+                self.said.insert(name.to_owned(), value.to_owned());
+            }
         }
     }
 }
@@ -70,8 +85,12 @@ impl Keeper {
                 if let Err(error) = self.hold_fifos(&service) {
                     self.say(&format!("output of {service}: {error}"));
                 }
+                self.hear_again(&service);
+                for address in self.sockets.take_from(lease.pid, &lease.sockets) {
+                    self.say(&format!("the socket {address} of {service} stays its own: it cannot be taken back here"));
+                }
             }
-            self.children.insert(service, Running { lease, adopted, exit, tree });
+            self.children.insert(service, Running { lease, adopted, exit, tree, said: BTreeMap::new() });
         }
         Ok(())
     }
@@ -91,25 +110,38 @@ impl Keeper {
             return Err(format!("its folder {} is not there", spawn.folder.display()));
         }
         let program = spawn.argv.first().cloned().unwrap_or_default();
-        let lease = self.make_child(spawn).map_err(|error| format!("{program}: {error}"))?;
+        if let Some(address) = spawn.addresses.iter().find(|address| self.sockets.get(address).is_none()) {
+            return Err(format!("nothing listens on {address} for it"));
+        }
+        let limits = limit::of(&spawn.limits, self.files)?;
+        let lease = self.make_child(spawn, limits).map_err(|error| format!("{program}: {error}"))?;
         let (pid, tree) = (lease.pid, self.tree(&service, lease.pid));
-        self.children.insert(service, Running { lease, adopted: None, exit: None, tree });
+        self.children.insert(service, Running { lease, adopted: None, exit: None, tree, said: BTreeMap::new() });
         Ok(pid)
     }
 
-    pub(super) fn make_child(&mut self, spawn: Spawn) -> io::Result<Lease> {
+    fn make_child(&mut self, spawn: Spawn, limits: Vec<(Resource, Rlimit)>) -> io::Result<Lease> {
+        let mut vars = variables(&spawn, &self.run)?;
         let service = spawn.service;
         self.hold_fifos(&service)?;
+        if spawn.notifies {
+            self.ears.insert(service.clone(), Ear::open(&self.run, &service)?);
+        }
         let open = |stream| fifo::hold(&fifo::path(&self.run, &service, stream), OFlags::empty());
         let (output, errors) = (open(fifo::STREAMS[0])?, open(fifo::STREAMS[1])?);
-        let vars = spawn.vars.iter().map(|(name, value)| CString::new(format!("{name}={value}")));
+        let word = |number: i32| CString::new(number.to_string());
         let child = Child {
             argv: spawn.argv.into_iter().map(CString::new).collect::<Result<_, _>>()?,
-            vars: vars.collect::<Result<_, _>>()?,
+            vars: std::mem::take(&mut vars),
+            sockets: spawn.addresses.iter().filter_map(|address| self.sockets.get(address)).collect(),
+            tells_pid: spawn.tells_pid,
             folder: CString::new(spawn.folder.as_os_str().as_bytes())?,
             stdio: [self.null.as_fd(), output.as_fd(), errors.as_fd()],
             mark: Some(mark::of(&self.root, &service)),
-            files: self.files,
+            limits,
+            umask: spawn.limits.umask.unwrap_or(0o022),
+            nice: spawn.limits.nice,
+            oom: spawn.limits.oom.map(word).transpose()?,
         };
         let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         let mut lease = Lease {
@@ -122,6 +154,7 @@ impl Keeper {
             start: 0,
             since: u64::try_from(since).unwrap_or(0),
             note: spawn.note,
+            sockets: spawn.addresses.clone(),
         };
         let made = child::spawn(&child, |pid| {
             lease.pid = pid;
@@ -156,5 +189,39 @@ impl Keeper {
         for stream in fifo::STREAMS {
             let _ = fs::remove_file(fifo::path(&self.run, service, stream));
         }
+        if self.ears.remove(service).is_some() {
+            let _ = fs::remove_file(notice::path(&self.run, service));
+        }
     }
+
+    /// Opens the notify socket of a service that had one with another keeper.
+    fn hear_again(&mut self, service: &str) {
+        if notice::path(&self.run, service).exists() {
+            match Ear::open(&self.run, service) {
+                Ok(ear) => drop(self.ears.insert(service.to_owned(), ear)),
+                Err(error) => self.say(&format!("notify socket of {service}: {error}")),
+            }
+        }
+    }
+
+    /// Takes another process of a service for its main one.
+    pub(super) fn hold_main(&mut self, service: &str, pid: i32) -> io::Result<()> {
+        let Some(child) = self.children.get_mut(service).filter(|child| child.exit.is_none()) else {
+            return Err(io::Error::other("it has ended"));
+        };
+        let Some(handle) = child.tree.handle(pid) else {
+            return Err(io::Error::other("that is no process of its own"));
+        };
+        child.lease.pid = pid;
+        child.lease.start = proc::stat(pid).map_or(0, |stat| stat.start);
+        child.adopted = Some(handle);
+        child.lease.write(&self.run)
+    }
+}
+
+/// A child's variables: its own, and where it speaks.
+fn variables(spawn: &Spawn, run: &std::path::Path) -> io::Result<Vec<CString>> {
+    let ear = spawn.notifies.then(|| format!("NOTIFY_SOCKET={}", notice::path(run, &spawn.service).display()));
+    let own = spawn.vars.iter().map(|(name, value)| format!("{name}={value}"));
+    Ok(own.chain(ear).map(CString::new).collect::<Result<_, _>>()?)
 }

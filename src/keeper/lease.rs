@@ -38,6 +38,9 @@ pub struct Lease {
     pub since: u64,
     /// What the supervisor left.
     pub note: Note,
+    /// The addresses whose sockets it was given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sockets: Vec<String>,
 }
 
 /// What a lease says now.
@@ -144,6 +147,7 @@ mod tests {
             start: proc::stat(pid).expect("own stat").start,
             since: 1,
             note: Note::default(),
+            sockets: Vec::new(),
         }
     }
 

@@ -16,13 +16,15 @@ pub(super) struct Link {
     outgoing: Vec<u8>,
     /// Whether the other side still listens.
     pub open: bool,
+    /// Whether it knows which services there are.
+    pub is_told: bool,
 }
 
 impl Link {
     /// The line to a supervisor.
     pub(super) fn new(pid: i32, stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self { pid, stream, incoming: Vec::new(), outgoing: Vec::new(), open: true })
+        Ok(Self { pid, stream, incoming: Vec::new(), outgoing: Vec::new(), open: true, is_told: false })
     }
 
     /// Whether something waits to be sent.

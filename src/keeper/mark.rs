@@ -89,7 +89,8 @@ impl Tree {
             || self.session.is_some_and(|session| proc::stat(pid).is_some_and(|stat| stat.session == session))
     }
 
-    fn handle(self, pid: i32) -> Option<OwnedFd> {
+    /// Holds a member; `None` if it is none.
+    pub(super) fn handle(self, pid: i32) -> Option<OwnedFd> {
         let handle = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
         self.holds(pid).then_some(handle)
     }

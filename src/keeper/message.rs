@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::service::Exit;
+use crate::service::{Exit, Limits};
 
 /// No message is longer; a length above this means that the other side is not ours.
 const LONGEST: usize = 64 << 20;
@@ -30,12 +30,22 @@ pub enum Request {
     },
     /// What is known of all services.
     List,
+    /// Listen on these addresses, until they are released: services get the sockets.
+    Listen {
+        /// As [`crate::service::socket::Address`] reads them.
+        addresses: Vec<String>,
+    },
     /// Keep this with the lease.
     Note {
         /// Which.
         service: String,
         /// What the supervisor wants to know again after its death.
         note: Note,
+    },
+    /// Close what listens on these addresses.
+    Release {
+        /// The addresses.
+        addresses: Vec<String>,
     },
     /// When the supervisor ends after this, the keeper ends too.
     Shutdown,
@@ -65,6 +75,14 @@ pub struct Spawn {
     pub folder: PathBuf,
     /// What the supervisor wants to know again after its death.
     pub note: Note,
+    /// The addresses whose sockets it gets, from descriptor 3 on.
+    pub addresses: Vec<String>,
+    /// Whether it gets `LISTEN_PID`, which is known only once it is there.
+    pub tells_pid: bool,
+    /// Whether it gets a `NOTIFY_SOCKET`.
+    pub notifies: bool,
+    /// What its processes may use.
+    pub limits: Limits,
 }
 
 /// Hides the variables: they may hold secrets.
@@ -76,6 +94,7 @@ impl std::fmt::Debug for Spawn {
 
 /// What a supervisor leaves for its successor. No secret is in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Note {
     /// The digest of the spec that it was started from.
     pub digest: String,
@@ -85,6 +104,8 @@ pub struct Note {
     pub restarts: u32,
     /// Where its output since the start begins in its log.
     pub log_from: u64,
+    /// The digest of the configuration that it has read.
+    pub reload_digest: String,
 }
 
 /// What the keeper answers.
@@ -107,6 +128,25 @@ pub enum Reply {
         killed: usize,
         /// Who is still there (they have SIGKILL pending).
         left: Vec<i32>,
+    },
+    /// Answers [`Request::Listen`].
+    Listening {
+        /// The address that could not be had, and why; then none of them was opened that was not open before.
+        problem: Option<(String, String)>,
+    },
+    /// Another process of the service is its main one now: it said so.
+    Main {
+        /// Which.
+        service: String,
+        /// The process.
+        pid: i32,
+    },
+    /// A service said something over its notify socket.
+    Noted {
+        /// Which.
+        service: String,
+        /// What.
+        text: String,
     },
     /// The child could not be started.
     SpawnFailed {
@@ -141,6 +181,8 @@ pub struct ChildRecord {
     pub exit: Option<Exit>,
     /// Whether this keeper took it over from another.
     pub adopted: bool,
+    /// What it said of itself that still counts, a line each.
+    pub said: String,
 }
 
 /// One message with its length before it.

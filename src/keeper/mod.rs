@@ -1,7 +1,7 @@
 //! The keeper: the small process that outlives every other of ours.
 //!
-//! It is the parent and subreaper of all services of a prefix, writes their leases, holds the FIFOs of their output, remembers
-//! how they ended, and starts the supervisor again within milliseconds when that dies. It has one thread, no runtime and no
+//! It is the parent and subreaper of all services of a prefix, writes their leases, holds the FIFOs of their output and the sockets
+//! that they listen on, remembers how they ended, and starts the supervisor again within milliseconds when that dies. It has one thread, no runtime and no
 //! policy: [`message::Request`] is all that it does. The supervisor may be killed at any time; it learns from [`Request::List`]
 //! what runs. If the keeper itself is killed, services go on, and the next keeper takes them over by their leases.
 //!
@@ -9,6 +9,7 @@
 //! run/keeper.lock        held (flock) while it lives; its number is in it
 //! run/lease/<s>.json     one a service: machine, boot, process, start time
 //! run/<s>.out <s>.err    FIFOs of the service's output
+//! run/<s>.notify         where it says that it is ready, if that is how it does
 //! log/supervisor.log     what keeper and supervisor have to say
 //! ```
 //!
@@ -18,10 +19,13 @@ pub mod child;
 mod children;
 pub mod fifo;
 pub mod lease;
+mod limit;
 mod link;
 pub mod mark;
 pub mod message;
+mod notice;
 pub mod proc;
+mod socket;
 mod task;
 
 use std::fs::{self, File, OpenOptions};

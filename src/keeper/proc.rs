@@ -7,6 +7,8 @@ use std::fs;
 pub struct Stat {
     /// `R`, `S`, `Z` …
     pub state: char,
+    /// The process that made it.
+    pub parent: i32,
     /// The process group.
     pub group: i32,
     /// The session.
@@ -27,6 +29,7 @@ fn parse_stat(text: &str) -> Option<Stat> {
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
     Some(Stat {
         state: fields.first()?.chars().next()?,
+        parent: fields.get(1)?.parse().ok()?,
         group: fields.get(2)?.parse().ok()?,
         session: fields.get(3)?.parse().ok()?,
         start: fields.get(19)?.parse().ok()?,
@@ -49,6 +52,21 @@ fn parse_limit(text: &str) -> Option<u64> {
 pub fn pids() -> Vec<i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// The processes that a process has made and not yet buried.
+#[must_use]
+pub fn children(pid: i32) -> Vec<i32> {
+    let text = match fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")) {
+        Ok(text) => text,
+        // A kernel without that file.
+        Err(_) if stat(pid).is_some() => {
+            let is_child = |other: &i32| stat(*other).is_some_and(|stat| stat.parent == pid);
+            return pids().into_iter().filter(is_child).collect();
+        }
+        Err(_) => return Vec::new(),
+    };
+    text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect()
 }
 
 /// Which boot of this machine it is.
@@ -74,7 +92,7 @@ mod tests {
     #[test]
     fn a_name_with_brackets_does_not_confuse() {
         let text = "12 (a) b (c) S 1 7 8 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4711 0 0";
-        assert_eq!(parse_stat(text), Some(Stat { state: 'S', group: 7, session: 8, start: 4711 }));
+        assert_eq!(parse_stat(text), Some(Stat { state: 'S', parent: 1, group: 7, session: 8, start: 4711 }));
     }
 
     #[test]

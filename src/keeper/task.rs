@@ -19,9 +19,12 @@ use super::lease;
 use super::link::Link;
 use super::mark::{self, Tree};
 use super::message::{Reply, Request};
-use super::{KeeperError, at};
+use super::notice::Ear;
+use super::socket::Held;
+use super::{KeeperError, at, proc};
 use crate::host::Host;
 use crate::service::Exit;
+use crate::service::notice::{self, Notice};
 
 /// A supervisor that lives shorter than this has died early.
 const EARLY: Duration = Duration::from_secs(2);
@@ -46,6 +49,8 @@ pub(super) struct Keeper {
     vars: BTreeMap<String, String>,
     pub(super) children: BTreeMap<String, Running>,
     pub(super) fifos: BTreeMap<String, Vec<OwnedFd>>,
+    pub(super) ears: BTreeMap<String, Ear>,
+    pub(super) sockets: Held,
     link: Option<Link>,
     started: Instant,
     early_deaths: u32,
@@ -71,6 +76,8 @@ impl Keeper {
             vars: Host::current()?.vars,
             children: BTreeMap::new(),
             fifos: BTreeMap::new(),
+            ears: BTreeMap::new(),
+            sockets: Held::default(),
             link: None,
             started: Instant::now(),
             early_deaths: 0,
@@ -91,6 +98,8 @@ impl Keeper {
                 self.start_supervisor_if_due()?;
             }
             self.wait()?;
+            // What a service said comes before its end.
+            self.pass_notices();
             while let Some(signal) = child::next_signal(&self.signals) {
                 match signal {
                     libc::SIGCHLD => self.reap(),
@@ -118,6 +127,9 @@ impl Keeper {
         if let Some(link) = self.link.as_ref().filter(|link| link.open) {
             let wanted = if link.is_full() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
             watched.push(PollFd::new(link, wanted));
+        }
+        if self.link.as_ref().is_some_and(|link| link.is_told) {
+            watched.extend(self.ears.values().map(|ear| PollFd::new(ear, PollFlags::IN)));
         }
         let alive = self.children.values().filter(|child| child.exit.is_none());
         watched.extend(alive.filter_map(|child| Some(PollFd::new(child.adopted.as_ref()?, PollFlags::IN))));
@@ -167,10 +179,18 @@ impl Keeper {
         let child = Child {
             argv,
             vars: vars.collect::<Result<_, _>>()?,
+            sockets: Vec::new(),
+            tells_pid: false,
             folder: CString::new("/")?,
             stdio: [theirs.as_fd(), self.log.as_fd(), self.log.as_fd()],
             mark: None,
-            files: Rlimit { current: self.files.maximum, maximum: self.files.maximum },
+            limits: vec![(
+                Resource::Nofile,
+                Rlimit { current: self.files.maximum, maximum: self.files.maximum },
+            )],
+            umask: 0o022,
+            nice: None,
+            oom: None,
         };
         Link::new(child::spawn(&child, |_| Ok(()))?, ours)
     }
@@ -189,8 +209,10 @@ impl Keeper {
                 self.supervisor_ended(exit);
                 continue;
             }
-            let is_it =
-                |child: &&mut Running| child.lease.pid == pid && child.exit.is_none() && child.adopted.is_none();
+            // One that we took over, or that another process of its service made, may have become our child.
+            let is_it = |child: &&mut Running| {
+                child.lease.pid == pid && child.exit.is_none() && child.adopted.as_ref().is_none_or(has_ended)
+            };
             if let Some(child) = self.children.values_mut().find(is_it) {
                 child.exit = Some(exit);
                 let service = child.lease.service.to_string();
@@ -217,11 +239,10 @@ impl Keeper {
     }
 
     fn see_adopted(&mut self) {
-        let none = Timespec { tv_sec: 0, tv_nsec: 0 };
         let mut ended = Vec::new();
         for child in self.children.values_mut().filter(|child| child.exit.is_none()) {
             if let Some(handle) = &child.adopted
-                && matches!(poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&none)), Ok(1))
+                && has_ended(handle)
             {
                 let exit = child::exit_of(handle);
                 child.exit = Some(exit);
@@ -230,6 +251,34 @@ impl Keeper {
         }
         for reply in ended {
             self.send(&reply);
+        }
+    }
+
+    /// Passes on what services said; while no supervisor knows of them it waits in their sockets.
+    fn pass_notices(&mut self) {
+        if !self.link.as_ref().is_some_and(|link| link.is_told && link.open) {
+            return;
+        }
+        let said = self.ears.iter().flat_map(|(service, ear)| ear.hear().into_iter().map(|text| (service.clone(), text)));
+        for (service, text) in said.collect::<Vec<_>>() {
+            for notice in notice::parse(&text) {
+                // The former main process may end at any moment: this cannot wait for the supervisor.
+                if let Notice::MainPid(pid) = notice {
+                    self.change_main(&service, pid);
+                }
+            }
+            if let Some(child) = self.children.get_mut(&service) {
+                child.keep(&text);
+            }
+            self.send(&Reply::Noted { service, text });
+        }
+    }
+
+    /// A service said that another of its processes is the main one.
+    fn change_main(&mut self, service: &str, pid: i32) {
+        match self.hold_main(service, pid) {
+            Ok(()) => self.send(&Reply::Main { service: service.to_owned(), pid }),
+            Err(error) => self.say(&format!("{service} said that pid {pid} is its main process: {error}")),
         }
     }
 
@@ -256,6 +305,13 @@ impl Keeper {
             Request::List => {
                 let children = self.children.values().map(Running::record).collect();
                 self.send(&Reply::Children(children));
+                if let Some(link) = &mut self.link {
+                    link.is_told = true;
+                }
+            }
+            Request::Listen { addresses } => {
+                let problem = self.sockets.listen(&addresses).err();
+                self.send(&Reply::Listening { problem });
             }
             Request::Note { service, note } => {
                 if let Some(child) = self.children.get_mut(&service).filter(|child| child.exit.is_none()) {
@@ -263,6 +319,7 @@ impl Keeper {
                     let _ = child.lease.write(&self.run);
                 }
             }
+            Request::Release { addresses } => self.sockets.release(&addresses),
             Request::Shutdown => self.is_told_to_end = true,
             Request::Signal { service, signal } => self.signal(&service, signal),
             Request::Spawn(spawn) => {
@@ -287,7 +344,10 @@ impl Keeper {
             (None, Some(group)) => {
                 let _ = rustix::process::kill_process_group(group, signal);
             }
-            _ => child.tree.signal_group(child.lease.pid, signal),
+            _ => {
+                let group = proc::stat(child.lease.pid).map_or(child.lease.pid, |stat| stat.group);
+                child.tree.signal_group(group, signal);
+            }
         }
     }
 
@@ -301,9 +361,16 @@ impl Keeper {
             }
             self.forget(&service, true);
         }
+        self.sockets.release_all();
         let _ = fs::remove_dir(lease::folder(&self.run));
         for name in ["control.sock", "supervisor.lock", "keeper.lock"] {
             let _ = fs::remove_file(self.run.join(name));
         }
     }
+}
+
+/// Whether a process that is held has ended.
+fn has_ended(handle: &OwnedFd) -> bool {
+    let none = Timespec { tv_sec: 0, tv_nsec: 0 };
+    matches!(poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&none)), Ok(1))
 }

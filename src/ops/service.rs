@@ -164,7 +164,11 @@ fn reach(place: &Place) -> OpResult<Option<Client>> {
 pub fn choose(services: &[ServiceSpec], names: &[String]) -> OpResult<Vec<PartName>> {
     let mut chosen = Vec::new();
     for name in names {
-        let meant = services.iter().filter(|spec| spec.name.as_str() == name || spec.part.as_str() == name);
+        let is_meant = |spec: &&ServiceSpec| {
+            let group = spec.group.as_ref().is_some_and(|group| group.as_str() == name);
+            spec.name.as_str() == name || spec.part.as_str() == name || group
+        };
+        let meant = services.iter().filter(is_meant);
         let before = chosen.len();
         chosen.extend(meant.map(|spec| spec.name.clone()));
         if chosen.len() == before {

@@ -93,6 +93,7 @@ fn stopped(spec: &ServiceSpec) -> ServiceStatus {
         restarts: 0,
         urls: spec.urls.clone(),
         reason: None,
+        status: None,
         last_exit: None,
     }
 }

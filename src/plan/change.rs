@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::digest::Digest;
 use crate::generation::{Manifest, PartRecord};
 use crate::name::PartName;
 use crate::plan::desire::{Desired, DesiredPart};
@@ -18,6 +17,8 @@ pub enum Deed {
     Create,
     /// Its object is made again, and its services restart if their specs changed.
     Rebuild,
+    /// Its services read their configuration again; nothing restarts.
+    Reload,
     /// Only its services restart.
     Restart,
     /// Only what the supervisor knows of it changes; nothing restarts.
@@ -37,6 +38,12 @@ pub struct Change {
     pub reasons: Vec<String>,
     /// The services that stop for it, if any ("interrupts").
     pub interrupts: Vec<PartName>,
+    /// The services that are replaced while they run: the new process is ready before the former one stops.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replaces: Vec<PartName>,
+    /// The services that only read their configuration again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reloads: Vec<PartName>,
 }
 
 impl Change {
@@ -97,6 +104,8 @@ fn created(part: &DesiredPart) -> Change {
         action: Deed::Create,
         reasons: vec![format!("not installed yet (recipe `{}`)", part.recipe)],
         interrupts: Vec::new(),
+        replaces: Vec::new(),
+        reloads: Vec::new(),
     }
 }
 
@@ -106,27 +115,34 @@ fn removed(name: &PartName, services: &[ServiceSpec]) -> Change {
         action: Deed::Remove,
         reasons: vec!["no layer names it any more; its data stays".to_owned()],
         interrupts: services.iter().filter(|spec| spec.kind == Kind::Daemon).map(|spec| spec.name.clone()).collect(),
+        replaces: Vec::new(),
+        reloads: Vec::new(),
     }
 }
 
 fn changed(part: &DesiredPart, old: &PartRecord, services: &[ServiceSpec]) -> Option<Change> {
     let new_object = part.object.as_ref().map(|object| object.path.folder_name());
     let rebuilt = new_object != old.object;
-    let interrupts = interrupted(part, services);
+    let (mut interrupts, mut replaces, mut reloads) = (Vec::new(), Vec::new(), Vec::new());
+    for spec in services.iter().filter(|spec| spec.kind == Kind::Daemon) {
+        let new = part.services.iter().find(|new| new.name == spec.name);
+        match new {
+            Some(new) if new.digest() == spec.digest() && new.reload_digest() == spec.reload_digest() => {}
+            Some(new) if new.digest() == spec.digest() => reloads.push(spec.name.clone()),
+            Some(new) if spec.may_be_followed_by(new) => replaces.push(spec.name.clone()),
+            Some(_) | None => interrupts.push(spec.name.clone()),
+        }
+    }
     let updated = services != part.services.as_slice();
-    let action = match (rebuilt, interrupts.is_empty()) {
-        (true, _) => Deed::Rebuild,
-        (false, false) => Deed::Restart,
-        (false, true) if updated => Deed::Update,
-        (false, true) => return None,
+    let action = match (interrupts.is_empty() && replaces.is_empty(), reloads.is_empty()) {
+        _ if rebuilt => Deed::Rebuild,
+        (false, _) => Deed::Restart,
+        (true, false) => Deed::Reload,
+        (true, true) if updated => Deed::Update,
+        (true, true) => return None,
     };
-    Some(Change { part: part.name.clone(), action, reasons: reasons(part, old, rebuilt), interrupts })
-}
-
-fn interrupted(part: &DesiredPart, services: &[ServiceSpec]) -> Vec<PartName> {
-    let new: BTreeMap<&PartName, Digest> = part.services.iter().map(|spec| (&spec.name, spec.digest())).collect();
-    let daemons = services.iter().filter(|spec| spec.kind == Kind::Daemon);
-    daemons.filter(|spec| new.get(&spec.name) != Some(&spec.digest())).map(|spec| spec.name.clone()).collect()
+    let reasons = reasons(part, old, rebuilt);
+    Some(Change { part: part.name.clone(), action, reasons, interrupts, replaces, reloads })
 }
 
 /// The facts that differ. A fact that is only a digest (`file`, `folder`) is named when nothing plainer explains it.

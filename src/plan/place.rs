@@ -1,19 +1,35 @@
 //! Services and promises with final paths: objects become their folders, files with secrets those that are rendered.
 
+use std::collections::BTreeSet;
+
 use crate::diagnostic::Diagnostic;
 use crate::name::PartName;
 use crate::plan::desire::Lowering;
-use crate::plan::secret::{Sealed, rendered_paths};
+use crate::plan::secret::{Sealed, rendered_paths, replaced_paths};
 use crate::recipe::{ResolvedPart, marked_path, text_of_path};
-use crate::service::{DataCommand, Kind, Probe, ProbeKind, Promise, SecretFile, ServiceSpec};
+use crate::service::{ConfFile, DataCommand, Kind, Probe, ProbeKind, Promise, SecretFile, ServiceSpec};
 use crate::text::Text;
 
 impl Lowering<'_> {
     pub(super) fn service(&mut self, part: &ResolvedPart, spec: &ServiceSpec) -> ServiceSpec {
         let mut spec = spec.clone();
+        let conf = self.conf_files(part, &spec);
+        let is_conf = |file: &SecretFile| conf.iter().any(|conf| conf.sealed == file.sealed);
         let mut files = self.own_secret_files(part, &spec.name);
+        files.retain(|file| !is_conf(file));
         let name = spec.name.clone();
-        let mut place = |text: &Text| self.place_text(part, &name, text, &mut files);
+        let mut named = BTreeSet::new();
+        let mut place = |text: &Text| {
+            let placed = self.with_folders(part, text);
+            let linked = conf.iter().fold(placed, |text, file| {
+                let linked = replaced_paths(&text, &file.sealed, &file.link);
+                if linked != text {
+                    named.insert(file.link.clone());
+                }
+                linked
+            });
+            self.with_secret_files(part, &name, linked, &mut files)
+        };
         if let Kind::Step { key } = &mut spec.kind
             && let Ok(text) = Text::from_marked(key)
         {
@@ -28,11 +44,24 @@ impl Lowering<'_> {
             place_probe(probe, &mut place);
         }
         spec.secret_files = files;
+        spec.conf = conf.into_iter().filter(|file| named.contains(&file.link)).collect();
         spec
     }
 
     pub(super) fn data_command(&mut self, part: &ResolvedPart, command: &DataCommand) -> DataCommand {
         DataCommand { spec: self.service(part, &command.spec), ..command.clone() }
+    }
+
+    /// The files of a part that its service would read again by itself when it is told to.
+    fn conf_files(&self, part: &ResolvedPart, spec: &ServiceSpec) -> Vec<ConfFile> {
+        let folder = self.folders.get(&part.name).filter(|_| spec.reload.is_some() && spec.kind == Kind::Daemon);
+        let Some(folder) = folder else { return Vec::new() };
+        let files = part.files.iter().filter(|file| file.reloadable).map(|file| ConfFile {
+            sealed: folder.join(&file.path),
+            link: self.snapshot.run.join(part.name.as_str()).join("conf").join(&file.path),
+            secret: self.sealed.iter().any(|sealed| sealed.part == part.name && sealed.path == file.path),
+        });
+        files.collect()
     }
 
     /// A promise is asked in the surroundings of the part's service, whose rendered files it may name.
@@ -51,16 +80,21 @@ impl Lowering<'_> {
         text: &Text,
         files: &mut Vec<SecretFile>,
     ) -> Text {
+        let text = self.with_folders(part, text);
+        self.with_secret_files(part, service, text, files)
+    }
+
+    /// A text with the folders of objects in the place of their names.
+    fn with_folders(&mut self, part: &ResolvedPart, text: &Text) -> Text {
         let text = self.others(part, text);
-        let text = match self.folders.get(&part.name) {
+        match self.folders.get(&part.name) {
             Some(folder) => text.with_objects(|_| folder),
             None if text.objects().next().is_some() => {
                 self.no_object(part, &part.name);
                 text
             }
             None => text,
-        };
-        self.with_secret_files(part, service, text, files)
+        }
     }
 
     fn own_secret_files(&self, part: &ResolvedPart, service: &PartName) -> Vec<SecretFile> {

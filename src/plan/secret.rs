@@ -51,11 +51,16 @@ impl Sealed {
 
 /// Where a text names the sealed form of a file, the rendered one is meant.
 pub(super) fn rendered_paths(text: &Text, file: &SecretFile) -> Text {
-    let (sealed, rendered) = (file.sealed.display().to_string(), file.rendered.display().to_string());
+    replaced_paths(text, &file.sealed, &file.rendered)
+}
+
+/// Another path in the place of one that a text names.
+pub(super) fn replaced_paths(text: &Text, path: &Path, by: &Path) -> Text {
+    let (path, by) = (path.display().to_string(), by.display().to_string());
     let mut made = Text::default();
     for piece in text.pieces() {
         made.push(match piece {
-            Piece::Literal(literal) => Piece::Literal(replaced(literal, &sealed, &rendered)),
+            Piece::Literal(literal) => Piece::Literal(replaced(literal, &path, &by)),
             other => other.clone(),
         });
     }

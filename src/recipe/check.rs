@@ -202,6 +202,13 @@ fn each_written(recipe: &Recipe, each: &mut impl FnMut(&Written)) {
             &form.watch,
             &form.urls,
             &form.listens,
+            &form.sockets,
+            &form.overlap,
+            &form.count,
+            &form.watchdog,
+            &form.timeout,
+            &form.limits,
+            &form.writes,
             &form.log,
         ];
         rest.into_iter().flatten().for_each(&mut *each);

@@ -19,6 +19,7 @@ pub mod resolve;
 pub mod schema;
 mod select;
 mod service;
+mod serving;
 pub mod stack;
 mod table;
 mod target;

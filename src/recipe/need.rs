@@ -104,14 +104,23 @@ impl<'s> Services<'s> {
     pub(super) fn meant(&self, world: &World<'_>, need: &WrittenNeed) -> Result<(usize, Vec<Need>), Diagnostic> {
         let name = need.part.as_str();
         let Some(&part) = world.index.get(name) else {
+            let several = self.by_part.iter().enumerate().find_map(|(owner, specs)| {
+                let instances = specs.iter().filter(|spec| spec.group.as_ref() == Some(&need.part));
+                let needs = instances.map(|spec| Need { service: spec.name.clone(), condition: need.condition });
+                Some((owner, needs.collect::<Vec<_>>())).filter(|(_, needs)| !needs.is_empty())
+            });
+            if let Some(several) = several {
+                return Ok(several);
+            }
             if let Some(&owner) = self.owners.get(&need.part) {
                 return Ok((owner, vec![Need { service: need.part.clone(), condition: need.condition }]));
             }
             return Err(unknown(world, need));
         };
         let specs = self.by_part[part];
-        let main = specs.iter().find(|spec| spec.name == need.part);
-        let meant: Vec<&ServiceSpec> = main.map_or_else(|| specs.iter().collect(), |main| vec![main]);
+        let is_main = |spec: &&ServiceSpec| spec.group.as_ref().unwrap_or(&spec.name) == &need.part;
+        let main: Vec<&ServiceSpec> = specs.iter().filter(is_main).collect();
+        let meant: Vec<&ServiceSpec> = if main.is_empty() { specs.iter().collect() } else { main };
         let meant = meant.into_iter().map(|spec| {
             // A step that is over is as ready as it will be.
             let condition = if is_step(spec) { NeedCondition::Succeeded } else { need.condition };

@@ -284,11 +284,19 @@ fn service_form(written: Written, is_step: bool, wrong: &mut Diagnostics) -> Opt
         watch: None,
         urls: None,
         listens: None,
+        sockets: None,
+        overlap: None,
+        count: None,
+        watchdog: None,
+        timeout: None,
+        limits: fields.take("limits"),
+        writes: fields.take("writes"),
         log: fields.take("log"),
         when: when(&mut fields),
         origin: origin.clone(),
     };
     if is_step {
+        form.timeout = fields.take("timeout");
         form.step = Some(fields.take("key").unwrap_or((Value::String("1".into()), origin)));
     } else {
         form.ready = fields.take("ready");
@@ -298,6 +306,10 @@ fn service_form(written: Written, is_step: bool, wrong: &mut Diagnostics) -> Opt
         form.watch = fields.take("watch");
         form.urls = fields.take("urls");
         form.listens = fields.take("listens");
+        form.sockets = fields.take("sockets");
+        form.overlap = fields.take("overlap");
+        form.count = fields.take("count");
+        form.watchdog = fields.take("watchdog");
     }
     fields.done();
     Some(form)

@@ -300,8 +300,22 @@ pub struct ServiceForm {
     pub watch: Option<Written>,
     /// Where people reach it.
     pub urls: Option<Written>,
-    /// TCP addresses that it binds.
+    /// Addresses that it listens on.
     pub listens: Option<Written>,
+    /// How it gets the sockets of those.
+    pub sockets: Option<Written>,
+    /// Whether a new process may run beside the old one.
+    pub overlap: Option<Written>,
+    /// How many of it run.
+    pub count: Option<Written>,
+    /// How often it gives a sign of life.
+    pub watchdog: Option<Written>,
+    /// How long a step may run.
+    pub timeout: Option<Written>,
+    /// What its processes may use.
+    pub limits: Option<Written>,
+    /// The only places where it may write.
+    pub writes: Option<Written>,
     /// How its output is kept.
     pub log: Option<Written>,
     /// On own options.

@@ -9,6 +9,7 @@ use crate::name::PartName;
 use crate::profile::Value;
 use crate::recipe::evaluate::{Evaluator, Failed, Place};
 use crate::recipe::schema::{OptionType, ServiceForm, Written};
+use crate::recipe::serving::instances;
 use crate::recipe::stack::OptionValue;
 use crate::recipe::table::Table;
 use crate::recipe::value;
@@ -42,8 +43,14 @@ impl Evaluator<'_, '_> {
     pub(super) fn services(&mut self, part: usize) -> Vec<ServiceSpec> {
         let recipe = self.world.parts[part].recipe;
         let held: Vec<&ServiceForm> = recipe.services.iter().filter(|form| self.holds(part, &form.when)).collect();
-        let made: Vec<_> = held.iter().filter_map(|form| self.service(part, form).ok()).collect();
-        super::need::among_own(&self.world.parts[part].name, &held, made)
+        let (mut made, mut counts) = (Vec::new(), Vec::new());
+        for form in &held {
+            let Ok(spec) = self.service(part, form) else { continue };
+            let Ok(count) = self.count(part, form, &spec) else { continue };
+            counts.push((spec.name.clone(), count));
+            made.push(spec);
+        }
+        instances(super::need::among_own(&self.world.parts[part].name, &held, made), &counts)
     }
 
     pub(super) fn service(&mut self, part: usize, form: &ServiceForm) -> Result<ServiceSpec, Failed> {
@@ -65,13 +72,13 @@ impl Evaluator<'_, '_> {
         let ready = self.table(&place, form.ready.as_ref(), "ready", |table| table.probe().map(Some));
         let live = self.table(&place, form.live.as_ref(), "live", |table| table.liveness().map(Some));
         let stop = self.table(&place, form.stop.as_ref(), "stop", Table::stop);
-        let reload = self.signal(&place, form.reload.as_ref());
         let restart = self.table(&place, form.restart.as_ref(), "restart", Table::restart);
         let log = self.table(&place, form.log.as_ref(), "log", Table::log);
         let urls = self.plain_list(&place, form.urls.as_ref(), "an address that people see");
-        let listens = self.plain_list(&place, form.listens.as_ref(), "an address to listen on");
+        let serving = self.serving(&place, form);
         let data = self.world.surroundings.layout.data(&name);
         let is_step = matches!(kind, Kind::Step { .. });
+        let serving = serving?;
         Ok(ServiceSpec {
             name: service_name(&name, form),
             part: name,
@@ -84,13 +91,22 @@ impl Evaluator<'_, '_> {
             ready: ready?,
             live: live?,
             stop: stop?,
-            reload: reload?,
+            reload: serving.reload,
             restart: if is_step { Restart { policy: RestartPolicy::Never, ..Restart::default() } } else { restart? },
             secret_files: Vec::new(),
             watch: watch?,
             log: log?,
             urls: urls?,
-            listens: listens?,
+            listens: serving.listens,
+            sockets: serving.sockets,
+            overlap: serving.overlap,
+            group: None,
+            conf: Vec::new(),
+            reload_shows: serving.reload_shows,
+            watchdog: serving.watchdog,
+            timeout: serving.timeout,
+            limits: serving.limits,
+            writes: serving.writes,
         })
     }
 
@@ -212,13 +228,13 @@ impl Evaluator<'_, '_> {
         Ok(made)
     }
 
-    fn plain_list(&mut self, place: &Place<'_>, written: Option<&Written>, what: &str) -> Result<Vec<String>, Failed> {
+    pub(super) fn plain_list(&mut self, place: &Place<'_>, written: Option<&Written>, what: &str) -> Result<Vec<String>, Failed> {
         let Some(written) = written else { return Ok(Vec::new()) };
         let texts = self.texts(place, written, what)?;
         texts.iter().map(|text| self.plain_text(place, text, what, &written.1)).collect()
     }
 
-    fn path_list(&mut self, place: &Place<'_>, written: Option<&Written>) -> Result<Vec<PathBuf>, Failed> {
+    pub(super) fn path_list(&mut self, place: &Place<'_>, written: Option<&Written>) -> Result<Vec<PathBuf>, Failed> {
         let Some(written) = written else { return Ok(Vec::new()) };
         let texts = self.texts(place, written, "a list of paths")?;
         texts.into_iter().map(|text| self.absolute_path(place, text, &written.1)).collect()
@@ -250,22 +266,8 @@ impl Evaluator<'_, '_> {
         }
     }
 
-    fn signal(&mut self, place: &Place<'_>, written: Option<&Written>) -> Result<Option<String>, Failed> {
-        let Some(written) = written else { return Ok(None) };
-        match self.written(place, &OptionType::String, written)? {
-            OptionValue::Text(text) => match signal(text.as_plain().unwrap_or_default()) {
-                Some(signal) => Ok(Some(signal)),
-                None => {
-                    let said = format!("`{text}` is no signal: there are {}", SIGNALS.join(", "));
-                    Err(self.say(place, Diagnostic::error(said).at(&written.1, "")))
-                }
-            },
-            _ => Ok(None),
-        }
-    }
-
     /// A table of a form, read by `read`; absent or nothing, it is the default.
-    fn table<T: Default>(
+    pub(super) fn table<T: Default>(
         &mut self,
         place: &Place<'_>,
         written: Option<&Written>,

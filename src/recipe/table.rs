@@ -33,7 +33,7 @@ impl Table {
         Err(format!("`{}` knows no `{key}`{near}", self.what))
     }
 
-    fn take(&mut self, key: &'static str, kind: &OptionType) -> Result<Option<OptionValue>, String> {
+    pub(super) fn take(&mut self, key: &'static str, kind: &OptionType) -> Result<Option<OptionValue>, String> {
         self.asked.push(key);
         let Some(value) = self.left.remove(key) else { return Ok(None) };
         value::fit(kind, value, true)
@@ -48,7 +48,7 @@ impl Table {
         })
     }
 
-    fn plain(&mut self, key: &'static str) -> Result<Option<String>, String> {
+    pub(super) fn plain(&mut self, key: &'static str) -> Result<Option<String>, String> {
         let Some(text) = self.text(key)? else { return Ok(None) };
         match text.as_plain() {
             Some(plain) => Ok(Some(plain.to_owned())),
@@ -58,7 +58,7 @@ impl Table {
         }
     }
 
-    fn int(&mut self, key: &'static str) -> Result<Option<i64>, String> {
+    pub(super) fn int(&mut self, key: &'static str) -> Result<Option<i64>, String> {
         Ok(match self.take(key, &OptionType::Int)? {
             Some(OptionValue::Int(number)) => Some(number),
             _ => None,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Exit;
+use super::notice::Notice;
 
 /// Where a service is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub enum Next {
     Done,
     /// It has failed.
     Fail,
+    /// It ends by itself: how it ends says what follows.
+    Judge,
     /// It is started again if its rules allow.
     Retry,
     /// It is started again, whatever its rules say.
@@ -65,6 +68,14 @@ pub struct Life {
     pub reason: Option<String>,
     /// Whether it missed its deadline since it was last asked for.
     pub has_missed: bool,
+    /// What it last said of itself (`STATUS=`).
+    pub status: Option<String>,
+    /// Whether it said that it reads its configuration again, and has not said yet that it is ready.
+    pub is_reloading: bool,
+    /// When the timer of this stay ends, where it may be extended.
+    pub(super) due: Option<Duration>,
+    /// How often it must give a sign of life: what it asked for itself, else what its spec says.
+    pub(super) watchdog: Option<Duration>,
     /// Starts within the window.
     pub(super) starts: Vec<Duration>,
     /// Starts in a row that did not last.
@@ -100,6 +111,10 @@ pub enum Event {
     Exited(Exit),
     /// What it needs is up.
     Go,
+    /// Another of its processes is the main one now.
+    Main(i32),
+    /// It said something of itself.
+    Notice(Notice),
     /// Somebody asks that it be started anew.
     Restart,
     /// Its main process runs.
@@ -114,6 +129,8 @@ pub enum Event {
     Timer(u64),
     /// Its liveness probe has failed too often, in the stay of that number.
     Unwell(u64, String),
+    /// It gave no sign of life in time, in the stay of that number.
+    Watchdog(u64),
 }
 
 /// What is to be done.
@@ -131,8 +148,10 @@ pub enum Effect {
     Signal(i32),
     /// Make its process, then say [`Event::Spawned`] or [`Event::SpawnFailed`].
     Spawn,
-    /// Say [`Event::Timer`] with that number after that time.
+    /// Say [`Event::Timer`] with that number after that time, and no former one of that number.
     Timer(u64, Duration),
+    /// Say [`Event::Watchdog`] with that number after that time, and no former one; never, if there is no time.
+    Watchdog(u64, Option<Duration>),
 }
 
 /// The clock and the dice.
@@ -156,6 +175,10 @@ impl Default for Life {
             last_exit: None,
             reason: None,
             has_missed: false,
+            status: None,
+            is_reloading: false,
+            due: None,
+            watchdog: None,
             starts: Vec::new(),
             unsettled: 0,
         }

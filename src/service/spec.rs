@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::condition::NeedCondition;
 use crate::digest::Digest;
 use crate::name::PartName;
+use crate::service::limit::Limits;
+use crate::service::socket::Sockets;
 use crate::text::Text;
 
 /// All services of one generation (`services.json`), and a whole run directory's for stand-alone use.
@@ -122,8 +124,40 @@ pub struct ServiceSpec {
     pub log: LogPolicy,
     /// Where people reach it.
     pub urls: Vec<String>,
-    /// TCP addresses (`127.0.0.1:5000`) that it binds itself: found busy, they are named before anything starts.
+    /// Addresses (`127.0.0.1:5000`, `unix:/run/a.sock`) that it listens on: found busy, they are named before anything starts.
     pub listens: Vec<String>,
+    /// Whether `listens` are held for it, and how they are given to it.
+    #[serde(default, skip_serializing_if = "Sockets::is_none")]
+    pub sockets: Sockets,
+    /// Whether a new process of it may run beside the old one, so that it is replaced without a gap.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub overlap: bool,
+    /// The service of which it is one of several instances (`web`, for `web-1`): they are restarted one after another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<PartName>,
+    /// Files that it reads again when it is told to reload.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conf: Vec<ConfFile>,
+    /// How a reload is seen to have happened.
+    #[serde(default, skip_serializing_if = "ReloadShows::is_none")]
+    pub reload_shows: ReloadShows,
+    /// How often it must give a sign of life (`WATCHDOG=1`).
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_seconds")]
+    pub watchdog: Option<Duration>,
+    /// How long a data step may run.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_seconds")]
+    pub timeout: Option<Duration>,
+    /// Limits of its processes.
+    #[serde(default, skip_serializing_if = "Limits::is_default")]
+    pub limits: Limits,
+    /// The only places where its processes may write, where the kernel can see to that (Landlock); `None` for no such limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writes: Option<Vec<PathBuf>>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl ServiceSpec {
@@ -149,14 +183,49 @@ impl ServiceSpec {
             log: LogPolicy::default(),
             urls: Vec::new(),
             listens: Vec::new(),
+            sockets: Sockets::None,
+            overlap: false,
+            group: None,
+            conf: Vec::new(),
+            reload_shows: ReloadShows::Nothing,
+            watchdog: None,
+            timeout: None,
+            limits: Limits::default(),
+            writes: None,
         }
+    }
+
+    /// Whether it speaks over a notify socket.
+    #[must_use]
+    pub fn notifies(&self) -> bool {
+        self.watchdog.is_some()
+            || self.reload_shows == ReloadShows::Notice
+            || self.ready.as_ref().is_some_and(|probe| probe.kind == ProbeKind::Notify)
+    }
+
+    /// Whether a process of `new` can be started while one of this runs, so that there is no gap between them.
+    #[must_use]
+    pub fn may_be_followed_by(&self, new: &Self) -> bool {
+        self.overlap && new.overlap && !self.held().is_empty() && !new.held().is_empty()
+    }
+
+    /// The addresses that are held for it.
+    #[must_use]
+    pub fn held(&self) -> &[String] {
+        if self.sockets.is_none() { &[] } else { &self.listens }
+    }
+
+    /// The digest of what it reads when it is told to: it is reloaded if this changes and nothing else does.
+    #[must_use]
+    pub fn reload_digest(&self) -> Digest {
+        Digest::of_json(&self.conf)
     }
 
     /// The digest of everything that a running process depends on: it restarts if this changes. `urls`, `log`, `live`, `needs`,
     /// `restart` and `stop` are not part of it; they apply without a restart.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        Digest::of_json(&(
+        let first = (
             &self.part,
             &self.kind,
             &self.command,
@@ -166,7 +235,13 @@ impl ServiceSpec {
             &self.secret_files,
             &self.watch,
             &self.listens,
-        ))
+        );
+        // What came later counts only where it is used: a service that does not is the same for every version of this program.
+        let later = (&self.sockets, &self.watchdog, &self.limits, &self.writes);
+        if later == (&Sockets::None, &None, &Limits::default(), &None) {
+            return Digest::of_json(&first);
+        }
+        Digest::of_json(&(first, later))
     }
 }
 
@@ -301,6 +376,39 @@ pub struct SecretFile {
     pub rendered: PathBuf,
 }
 
+/// A file that a service reads again when it is told to reload. It is named by a path in `run/` that does not change; only the
+/// supervisor puts another file there, just before it gives the signal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfFile {
+    /// The sealed file in the store.
+    pub sealed: PathBuf,
+    /// The link to it, below `run/<part>/conf/`; with secrets in it, a file that is rendered (0600).
+    pub link: PathBuf,
+    /// Whether it has placeholders of secrets.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub secret: bool,
+}
+
+/// How a reload is seen to have happened: some programs keep their former configuration silently if the new one is wrong.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReloadShows {
+    /// It says `RELOADING=1`, and `READY=1` when it has.
+    Notice,
+    /// It cannot be seen.
+    #[default]
+    Nothing,
+    /// Its main process has new children.
+    Workers,
+}
+
+impl ReloadShows {
+    const fn is_none(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+}
+
 /// How output is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -358,6 +466,24 @@ impl Probe {
             timeout: Duration::from_secs(5),
             deadline: Duration::from_secs(60),
         }
+    }
+}
+
+mod optional_seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub fn serialize<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        match duration {
+            Some(duration) => serializer.serialize_some(&duration.as_secs_f64()),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        let seconds = Option::<f64>::deserialize(deserializer)?;
+        seconds.map(Duration::try_from_secs_f64).transpose().map_err(D::Error::custom)
     }
 }
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 pub use super::life::{Effect, Event, Life, Moment, Next, Phase};
 use super::restart::{self, Verdict};
-use super::{Exit, Kind, ServiceSpec, signal};
+use super::{Exit, Kind, ProbeKind, ServiceSpec, signal};
 
 /// How long after SIGKILL a process that is still there is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -32,11 +32,12 @@ pub fn step(life: &Life, spec: &ServiceSpec, event: Event, moment: Moment) -> (L
     (turn.life, turn.effects)
 }
 
-struct Turn<'a> {
-    life: Life,
-    effects: Vec<Effect>,
-    spec: &'a ServiceSpec,
-    moment: Moment,
+/// One step, half-way.
+pub(super) struct Turn<'a> {
+    pub(super) life: Life,
+    pub(super) effects: Vec<Effect>,
+    pub(super) spec: &'a ServiceSpec,
+    pub(super) moment: Moment,
 }
 
 impl Turn<'_> {
@@ -49,6 +50,8 @@ impl Turn<'_> {
             Event::Cleared { killed, left } => self.cleared(killed, &left),
             Event::Exited(exit) => self.exited(exit),
             Event::Go => self.go(),
+            Event::Main(pid) => self.life.pid = self.life.pid.and(Some(pid)),
+            Event::Notice(notice) => self.notice(notice),
             Event::Restart => self.restart(),
             Event::Spawned(pid) => self.spawned(pid),
             Event::SpawnFailed(reason) => self.spawn_failed(reason),
@@ -56,13 +59,15 @@ impl Turn<'_> {
             Event::Stop => self.stop(),
             Event::Timer(serial) => self.timer(serial),
             Event::Unwell(serial, reason) => self.unwell(serial, reason),
+            Event::Watchdog(serial) => self.watchdog_ended(serial),
         }
     }
 
-    fn enter(&mut self, phase: Phase) {
+    pub(super) fn enter(&mut self, phase: Phase) {
         self.life.phase = phase;
         self.life.since = self.moment.now;
         self.life.serial += 1;
+        self.life.due = None;
     }
 
     fn when(&mut self, from: Phase, to: Phase) {
@@ -71,7 +76,8 @@ impl Turn<'_> {
         }
     }
 
-    fn timer_after(&mut self, after: Duration) {
+    pub(super) fn timer_after(&mut self, after: Duration) {
+        self.life.due = Some(self.moment.now.saturating_add(after));
         self.effects.push(Effect::Timer(self.life.serial, after));
     }
 
@@ -171,6 +177,8 @@ impl Turn<'_> {
         self.life.starts.retain(|start| now.saturating_sub(*start) < window);
         self.life.starts.push(now);
         self.life.unsettled += 1;
+        self.life.status = None;
+        self.life.watchdog = self.spec.watchdog;
         self.enter(Phase::Spawning);
         self.effects.push(Effect::Spawn);
     }
@@ -185,24 +193,33 @@ impl Turn<'_> {
 
     fn run(&mut self) {
         match (&self.spec.kind, &self.spec.ready) {
-            (Kind::Step { .. }, _) => self.enter(Phase::Starting),
+            (Kind::Step { .. }, _) => {
+                self.enter(Phase::Starting);
+                if let Some(longest) = self.spec.timeout {
+                    self.timer_after(longest);
+                }
+            }
             (Kind::Daemon, Some(probe)) => {
                 self.enter(Phase::Starting);
-                self.effects.push(Effect::ProbeReady(self.life.serial));
+                if probe.kind != ProbeKind::Notify {
+                    self.effects.push(Effect::ProbeReady(self.life.serial));
+                }
                 self.timer_after(probe.deadline);
             }
             (Kind::Daemon, None) => self.ready(),
         }
     }
 
-    fn ready(&mut self) {
+    pub(super) fn ready(&mut self) {
         self.life.reason = None;
         self.life.has_missed = false;
+        self.life.is_reloading = false;
         self.enter(Phase::Ready);
         if self.spec.live.is_some() {
             self.effects.push(Effect::ProbeLive(self.life.serial));
         }
         self.timer_after(self.spec.restart.settle);
+        self.guard();
     }
 
     fn answered(&mut self, serial: u64) {
@@ -218,6 +235,7 @@ impl Turn<'_> {
         self.life.is_wanted = true;
         self.life.pid = Some(pid);
         self.life.restarts = restarts;
+        self.life.watchdog = self.spec.watchdog;
         if is_ready { self.ready() } else { self.run() }
     }
 
@@ -243,8 +261,13 @@ impl Turn<'_> {
 
     /// Tells the main process to end.
     fn end(&mut self, next: Next) {
+        self.end_by(next, signal::number(&self.spec.stop.signal).unwrap_or(libc::SIGTERM));
+    }
+
+    /// The same by another signal than the usual one.
+    pub(super) fn end_by(&mut self, next: Next, signal: i32) {
         self.enter(Phase::Stopping(next));
-        self.effects.push(Effect::Signal(signal::number(&self.spec.stop.signal).unwrap_or(libc::SIGTERM)));
+        self.effects.push(Effect::Signal(signal));
         self.timer_after(self.spec.stop.grace);
     }
 
@@ -252,6 +275,10 @@ impl Turn<'_> {
         self.life.last_exit = Some(exit);
         self.life.pid = None;
         let next = match self.life.phase {
+            Phase::Stopping(Next::Judge) => {
+                self.life.reason = Some(format!("it {exit}"));
+                self.after_exit(exit)
+            }
             Phase::Stopping(next) => next,
             Phase::Ready | Phase::Starting => {
                 self.life.reason = Some(format!("it {exit}"));
@@ -315,7 +342,7 @@ impl Turn<'_> {
                 }
             }
             Next::Fail => self.enter(Phase::Failed),
-            Next::Retry => self.retry(),
+            Next::Judge | Next::Retry => self.retry(),
             Next::Start => self.enter(Phase::Waiting),
             Next::Stop => {
                 self.life.reason = None;
@@ -360,10 +387,14 @@ impl Turn<'_> {
                 self.life.starts.clear();
             }
             Phase::Starting => {
-                let deadline = self.spec.ready.as_ref().map_or(0.0, |probe| probe.deadline.as_secs_f64());
-                self.life.reason = Some(format!("it was not ready within {deadline} s"));
                 self.life.has_missed = true;
-                self.end(Next::Retry);
+                let given = self.life.due.unwrap_or_default().saturating_sub(self.life.since).as_secs_f64();
+                let (what, next) = match &self.spec.kind {
+                    Kind::Step { .. } => ("done", Next::Fail),
+                    Kind::Daemon => ("ready", Next::Retry),
+                };
+                self.life.reason = Some(format!("it was not {what} within {given} s"));
+                self.end(next);
             }
             Phase::Stopping(_) => self.effects.push(Effect::KillTree),
             Phase::Clearing(_) | Phase::Done | Phase::Failed | Phase::Spawning | Phase::Stopped | Phase::Waiting => {}

@@ -13,12 +13,13 @@ use super::entry::Entry;
 use super::inner::Inner;
 use super::message::{Status, SwitchEvent, Switching};
 use super::scope::Task;
-use super::{LoadSecrets, desired, done, history, last, probe, spawn, watch};
+use super::{LoadSecrets, desired, done, history, last, overlap, probe, spawn, watch};
 use crate::generation::Phase as SwitchPhase;
 use crate::keeper::message::{Reply, Request};
 use crate::layout::Layout;
 use crate::name::PartName;
 use crate::service::Services;
+use crate::service::notice;
 use crate::service::state::{self, Effect, Event, Life, Moment, Phase};
 
 /// How often SIGKILL is repeated before what is left is given up.
@@ -55,6 +56,8 @@ impl Core {
             desired: desired::read(&run),
             journal: None,
             problem: None,
+            held: std::collections::BTreeSet::new(),
+            listens: std::collections::VecDeque::new(),
             is_ending: false,
             listeners: Vec::new(),
         };
@@ -91,7 +94,9 @@ impl Core {
             let (life, effects) = state::step(&entry.life, &entry.spec, event, moment);
             (std::mem::replace(&mut entry.life, life), effects)
         };
-        self.see_change(name, &before);
+        if self.see_change(name, &before) {
+            self.release_idle_later();
+        }
         for effect in effects {
             self.obey(name, effect);
         }
@@ -114,11 +119,14 @@ impl Core {
         }
     }
 
-    fn see_change(self: &Rc<Self>, name: &PartName, before: &Life) {
+    fn see_change(self: &Rc<Self>, name: &PartName, before: &Life) -> bool {
+        let mut is_down = false;
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;
-        let Some(entry) = inner.entries.get_mut(name) else { return };
-        if entry.life.is_wanted && !entry.spec.watch.is_empty() {
+        let has_elder = inner.entries.contains_key(overlap::elder(name).as_str());
+        let Some(entry) = inner.entries.get_mut(name) else { return false };
+        let is_elder = entry.spec.name != *name;
+        if entry.life.is_wanted && !entry.spec.watch.is_empty() && !is_elder {
             if entry.watch.is_none() {
                 entry.watch = Some(watch::task(self, &entry.spec));
             }
@@ -126,21 +134,25 @@ impl Core {
             entry.watch = None;
         }
         if entry.life.serial == before.serial {
-            return;
+            return false;
         }
         entry.timer = None;
         entry.probe = None;
+        entry.watchdog = None;
         let old = entry.status_of(before).state;
         if entry.life.is_down() {
-            entry.notify = None;
-            spawn::remove_secret_files(&entry.spec);
-            let _ = self.keeper.send(Request::Forget { service: name.to_string(), is_gone: false });
+            if !is_elder && !has_elder {
+                spawn::remove_secret_files(&entry.spec);
+            }
+            is_down = true;
+            let _ = self.keeper.send(Request::Forget { service: entry.child.to_string(), is_gone: false });
         }
         if entry.life.phase == Phase::Ready {
-            let _ = self.keeper.send(Request::Note { service: name.to_string(), note: entry.note() });
+            let _ = self.keeper.send(Request::Note { service: entry.child.to_string(), note: entry.note() });
         }
         let status = entry.status();
-        if status.state != old {
+        // One that is replaced is told of where it is replaced.
+        if status.state != old && !is_elder {
             entry.since = history::now();
             let reason = status.reason.clone().unwrap_or_default();
             let state = serde_json::to_value(status.state).unwrap_or_default();
@@ -148,13 +160,16 @@ impl Core {
             let event = SwitchEvent::Service { service: entry.status() };
             inner.listeners.retain(|listener| listener.send(event.clone()).is_ok());
         }
+        is_down
     }
 
     fn obey(self: &Rc<Self>, name: &PartName, effect: Effect) {
         match effect {
             Effect::KillTree => {
-                let _ = self.with(name, |entry| (entry.kills, entry.killed) = (0, 0));
-                let _ = self.keeper.send(Request::KillTree { service: name.to_string() });
+                let _ = self.with(name, |entry| {
+                    (entry.kills, entry.killed) = (0, 0);
+                    self.keeper.send(Request::KillTree { service: entry.child.to_string() })
+                });
             }
             Effect::ProbeLive(serial) => {
                 let _ = self.with(name, |entry| entry.probe = Some(probe::live(self, entry, serial)));
@@ -164,7 +179,9 @@ impl Core {
             }
             Effect::Record => self.record(name),
             Effect::Signal(signal) => {
-                let _ = self.keeper.send(Request::Signal { service: name.to_string(), signal });
+                let _ = self.with(name, |entry| {
+                    self.keeper.send(Request::Signal { service: entry.child.to_string(), signal })
+                });
             }
             Effect::Spawn => {
                 if let Err(reason) = spawn::spawn(self, name) {
@@ -172,15 +189,24 @@ impl Core {
                 }
             }
             Effect::Timer(serial, after) => {
-                let (core, service) = (Rc::clone(self), name.clone());
-                let timer = async move {
-                    tokio::time::sleep(after).await;
-                    // Told by a task of its own: the step may drop this one.
-                    tokio::task::spawn_local(async move { core.tell(&service, Event::Timer(serial)) });
-                };
-                let _ = self.with(name, |entry| entry.timer = Some(Task::spawn(timer)));
+                let timer = self.later(name, after, Event::Timer(serial));
+                let _ = self.with(name, |entry| entry.timer = Some(timer));
+            }
+            Effect::Watchdog(serial, after) => {
+                let watchdog = after.map(|after| self.later(name, after, Event::Watchdog(serial)));
+                let _ = self.with(name, |entry| entry.watchdog = watchdog);
             }
         }
+    }
+
+    /// Says something after a time.
+    fn later(self: &Rc<Self>, name: &PartName, after: Duration, event: Event) -> Task {
+        let (core, service) = (Rc::clone(self), name.clone());
+        Task::spawn(async move {
+            tokio::time::sleep(after).await;
+            // Told by a task of its own: the step may drop this one.
+            tokio::task::spawn_local(async move { core.tell(&service, event) });
+        })
     }
 
     fn record(&self, name: &PartName) {
@@ -199,17 +225,28 @@ impl Core {
         self.inner.borrow_mut().entries.get_mut(name).map(work)
     }
 
+    /// Which service the keeper means.
+    fn key_of(&self, child: &str) -> Option<PartName> {
+        let inner = self.inner.borrow();
+        let own = inner.entries.get_key_value(child).filter(|(_, entry)| entry.child.as_str() == child);
+        let found = own.or_else(|| inner.entries.iter().find(|(_, entry)| entry.child.as_str() == child));
+        found.map(|(name, _)| name.clone())
+    }
+
     /// The keeper said something.
     pub(super) fn heard(self: &Rc<Self>, reply: Reply) {
         let (service, event) = match reply {
             Reply::Exited { service, exit } => (service, Event::Exited(exit)),
             Reply::Killed { service, killed, left } => return self.killed(&service, killed, left),
+            Reply::Main { service, pid } => (service, Event::Main(pid)),
+            Reply::Noted { service, text } => return self.noted(&service, &text),
             Reply::SpawnFailed { service, reason } => (service, Event::SpawnFailed(reason)),
             Reply::Spawned { service, pid } => (service, Event::Spawned(pid)),
             // The first is asked for before this is called, the second is the loop's.
             Reply::Children(_) | Reply::Terminate => return,
+            Reply::Listening { problem } => return self.listening(problem),
         };
-        if let Ok(name) = service.parse() {
+        if let Some(name) = self.key_of(&service) {
             if matches!(event, Event::Exited(_)) {
                 self.with(&name, |entry| entry.pump.as_ref().inspect(|pump| pump.drain()).is_some());
             }
@@ -217,8 +254,16 @@ impl Core {
         }
     }
 
+    /// A service said something of itself.
+    pub(super) fn noted(self: &Rc<Self>, service: &str, text: &str) {
+        let Some(name) = self.key_of(service) else { return };
+        for notice in notice::parse(text) {
+            self.tell(&name, Event::Notice(notice));
+        }
+    }
+
     fn killed(self: &Rc<Self>, service: &str, killed: usize, left: Vec<i32>) {
-        let Ok(name) = service.parse() else { return };
+        let Some(name) = self.key_of(service) else { return };
         let sum = self.with(&name, |entry| {
             entry.kills += 1;
             entry.killed += killed;

@@ -1,14 +1,11 @@
 //! One service, as the supervisor holds it.
 
-use std::rc::Rc;
-
-use tokio::net::UnixDatagram;
-
 use super::history;
 use super::message::{ServiceKind, ServiceState, ServiceStatus};
 use super::pump::Pump;
 use super::scope::Task;
 use crate::keeper::message::Note;
+use crate::name::PartName;
 use crate::service::order::Standing;
 use crate::service::state::{Life, Next, Phase};
 use crate::service::{Kind, ServiceSpec};
@@ -17,6 +14,8 @@ use crate::service::{Kind, ServiceSpec};
 pub(super) struct Entry {
     /// What is to run.
     pub spec: ServiceSpec,
+    /// What the keeper calls its process: the service's name, or that of a process beside it.
+    pub child: PartName,
     /// Where it is.
     pub life: Life,
     /// The digest of the spec that its process was started from.
@@ -25,13 +24,14 @@ pub(super) struct Entry {
     pub since: String,
     /// Where its output since its start begins in its log.
     pub log_from: u64,
-    /// Its socket for `READY=1`.
-    pub notify: Option<Rc<UnixDatagram>>,
+    /// The digest of the configuration that it has read.
+    pub reload_digest: String,
     /// Its log.
     pub pump: Option<Pump>,
     /// What is going on for it.
     pub(super) timer: Option<Task>,
     pub(super) probe: Option<Task>,
+    pub(super) watchdog: Option<Task>,
     pub(super) watch: Option<Task>,
     pub(super) kills: u32,
     pub(super) killed: usize,
@@ -40,15 +40,17 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn new(spec: ServiceSpec) -> Self {
         Self {
+            child: spec.name.clone(),
             spec,
             life: Life::default(),
             digest: String::new(),
             since: history::now(),
             log_from: 0,
-            notify: None,
+            reload_digest: String::new(),
             pump: None,
             timer: None,
             probe: None,
+            watchdog: None,
             watch: None,
             kills: 0,
             killed: 0,
@@ -77,7 +79,7 @@ impl Entry {
             Phase::Backoff => ServiceState::Backoff,
             Phase::Clearing(Next::Start | Next::Stop) | Phase::Stopping(_) => ServiceState::Stopping,
             Phase::Clearing(Next::Done) if is_step => ServiceState::Running,
-            Phase::Clearing(Next::Done | Next::Fail | Next::Retry) => ServiceState::Backoff,
+            Phase::Clearing(Next::Done | Next::Fail | Next::Judge | Next::Retry) => ServiceState::Backoff,
             Phase::Done => ServiceState::Done,
             Phase::Failed => ServiceState::Failed,
             Phase::Ready => ServiceState::Ready,
@@ -95,6 +97,7 @@ impl Entry {
             restarts: self.life.restarts,
             urls: self.spec.urls.clone(),
             reason: self.life.reason.clone(),
+            status: self.life.status.clone(),
             last_exit: self.life.last_exit.map(|exit| exit.to_string()),
         }
     }
@@ -115,6 +118,7 @@ impl Entry {
             ready: self.life.phase == Phase::Ready,
             restarts: self.life.restarts,
             log_from: self.log_from,
+            reload_digest: self.reload_digest.clone(),
         }
     }
 }

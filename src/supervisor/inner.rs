@@ -1,8 +1,9 @@
 //! What changes while the supervisor lives, and the questions that are asked of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 
 use super::entry::Entry;
 use super::message::SwitchEvent;
@@ -28,6 +29,10 @@ pub(super) struct Inner {
     pub journal: Option<Journal>,
     /// What keeps the supervisor from its work.
     pub problem: Option<String>,
+    /// The addresses that the keeper listens on.
+    pub held: BTreeSet<String>,
+    /// Who waits to hear whether it does.
+    pub listens: VecDeque<oneshot::Sender<Option<(String, String)>>>,
     /// Everything is being stopped for good.
     pub is_ending: bool,
     /// Who listens to events.
@@ -85,6 +90,11 @@ impl Inner {
             | Phase::Stopped
             | Phase::Stopping(_) => None,
         }
+    }
+
+    /// What the keeper calls the process of a service.
+    pub(super) fn child<'a>(&'a self, name: &'a PartName) -> &'a PartName {
+        self.entries.get(name).map_or(name, |entry| &entry.child)
     }
 
     /// Whether a service is up.

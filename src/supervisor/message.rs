@@ -59,6 +59,9 @@ pub struct ServiceStatus {
     pub urls: Vec<String>,
     /// Why it is in this state, where that is not plain.
     pub reason: Option<String>,
+    /// What it says of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
     /// How it last ended.
     pub last_exit: Option<String>,
 }

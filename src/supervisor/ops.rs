@@ -7,12 +7,12 @@ use std::time::Duration;
 use super::core::Core;
 use super::inner::Inner;
 use super::message::SwitchEvent;
-use super::{desired, history, port};
+use super::{desired, history, overlap, port, reload};
 use crate::keeper::mark;
 use crate::keeper::message::Request;
 use crate::name::{PartName, nearest};
 use crate::service::state::{Event, Phase};
-use crate::service::{order, signal};
+use crate::service::{ServiceSpec, order};
 
 /// A service without a probe that has lived so long is believed to be up: most that cannot run end sooner.
 const STEADY: Duration = Duration::from_millis(300);
@@ -43,7 +43,7 @@ impl From<Result<(), Failure>> for SwitchEvent {
 
 /// Starts services and what they need, and waits until each is up.
 pub(super) async fn start(core: &Rc<Core>, names: &[PartName]) -> Result<(), Failure> {
-    let _busy = core.busy.lock().await;
+    let _busy = core.alone().await;
     let chosen = {
         let inner = core.inner.borrow();
         let chosen = inner.choose(names)?;
@@ -74,11 +74,13 @@ pub(super) fn check_ports<'a>(
     listens: impl Iterator<Item = (&'a PartName, &'a [String])>,
     stopping: &BTreeSet<PartName>,
 ) -> Result<(), Failure> {
-    let mut ours: Vec<u64> = stopping.iter().map(|name| mark::of(core.layout.root(), name.as_str())).collect();
+    let inner = core.inner.borrow();
+    let mark = |name| mark::of(core.layout.root(), inner.child(name).as_str());
+    let mut ours: Vec<u64> = stopping.iter().map(mark).collect();
     for (name, addresses) in listens {
-        ours.push(mark::of(core.layout.root(), name.as_str()));
+        ours.push(mark(name));
         for address in addresses {
-            if let Some(holder) = port::holder(address, &ours) {
+            if let Some(holder) = holder(address, &ours) {
                 return Err(Failure::from(format!(
                     "{address}, which `{name}` is to listen on, is held by {holder}; end that, or give `{name}` another port"
                 )));
@@ -89,12 +91,19 @@ pub(super) fn check_ports<'a>(
     Ok(())
 }
 
+/// Who holds an address, other than the keeper and processes of these marks.
+pub(super) fn holder(address: &str, marks: &[u64]) -> Option<String> {
+    let keeper = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
+    port::holder(address, marks, keeper)
+}
+
 /// Asks for services and waits until each is up or one is lost.
 pub(super) async fn bring_up(core: &Rc<Core>, names: &BTreeSet<PartName>) -> Result<(), Failure> {
     let (order, fresh) = {
         let inner = core.inner.borrow();
         (inner.order.clone(), names.iter().filter(|name| !inner.is_up(name)).cloned().collect())
     };
+    core.listen(names).await?;
     for name in order.iter().filter(|name| names.contains(*name)) {
         core.tell(name, Event::Start);
     }
@@ -134,38 +143,45 @@ pub(super) async fn bring_down(core: &Rc<Core>, names: &BTreeSet<PartName>) {
 
 /// Stops and starts services.
 pub(super) async fn restart(core: &Rc<Core>, names: &[PartName]) -> Result<(), Failure> {
-    let _busy = core.busy.lock().await;
+    let _busy = core.alone().await;
     let chosen = {
         let inner = core.inner.borrow();
         let chosen = inner.choose(names)?;
         let is_running = |name: &PartName| inner.entries.get(name).is_some_and(|entry| entry.life.is_wanted);
         if names.is_empty() { chosen.into_iter().filter(is_running).collect() } else { chosen }
     };
+    let (beside, rest): (BTreeSet<_>, BTreeSet<_>) =
+        chosen.iter().cloned().partition(|name| core.inner.borrow().may_overlap(name));
+    let (rolling, together): (BTreeSet<_>, BTreeSet<_>) =
+        rest.into_iter().partition(|name| core.inner.borrow().is_instance(name));
     free_ports(core, &chosen, &chosen)?;
-    bring_down(core, &chosen).await;
     let all = core.inner.borrow().with_needs(chosen);
     core.inner.borrow_mut().desired.extend(all.iter().cloned());
     core.save_desired();
-    bring_up(core, &all).await
+    bring_down(core, &together).await;
+    let up = all.iter().filter(|name| !beside.contains(*name) && !rolling.contains(*name)).cloned().collect();
+    bring_up(core, &up).await?;
+    let order = core.inner.borrow().order.clone();
+    for name in order {
+        let one = BTreeSet::from([name.clone()]);
+        if beside.contains(&name) {
+            overlap::replace(core, &name).await?;
+        } else if rolling.contains(&name) {
+            bring_down(core, &one).await;
+            bring_up(core, &one).await?;
+        }
+    }
+    Ok(())
 }
 
-/// Tells services to read their configuration again.
-pub(super) fn reload(core: &Rc<Core>, names: &[PartName]) -> Result<(), Failure> {
-    let inner = core.inner.borrow();
-    for name in inner.choose(names)? {
-        let Some(entry) = inner.entries.get(&name) else { continue };
-        let number = entry.spec.reload.as_deref().and_then(signal::number);
-        match (number, entry.life.pid) {
-            (Some(signal), Some(_)) => {
-                let _ = core.keeper.send(Request::Signal { service: name.to_string(), signal });
-                history::append(&core.layout, Some(&name), "reload", "");
-            }
-            _ if names.is_empty() => {}
-            (None, _) => {
-                let text = format!("{name} cannot reload its configuration; `jove-install restart {name}` does it");
-                return Err(Failure::from(text));
-            }
-            (Some(_), None) => return Err(Failure::from(format!("{name} does not run"))),
+/// Tells services to read their configuration again, and waits until each has.
+pub(super) async fn reload(core: &Rc<Core>, names: &[PartName]) -> Result<(), Failure> {
+    let _busy = core.alone().await;
+    let chosen = core.inner.borrow().choose(names)?;
+    for name in chosen {
+        let can = core.with(&name, |entry| entry.spec.reload.is_some() && entry.life.pid.is_some());
+        if can == Some(true) || !names.is_empty() {
+            reload::one(core, &name).await?;
         }
     }
     Ok(())
@@ -180,7 +196,7 @@ pub(super) async fn shutdown(core: &Rc<Core>) -> Result<(), Failure> {
     }
     stop_all(core).await;
     // A switch that was under way has gone back by now, and starts nothing more.
-    let _busy = core.busy.lock().await;
+    let _busy = core.alone().await;
     stop_all(core).await;
     desired::remove(&core.run);
     history::append(&core.layout, None, "supervisor", "shut down");
@@ -221,9 +237,12 @@ impl Inner {
         }
         let mut chosen = BTreeSet::new();
         for name in names {
-            let meant = self.entries.values().filter(|entry| entry.spec.name == *name || entry.spec.part == *name);
+            let is_meant = |spec: &ServiceSpec| {
+                spec.name == *name || spec.part == *name || spec.group.as_ref() == Some(name)
+            };
+            let meant = self.entries.iter().filter(|(_, entry)| is_meant(&entry.spec));
             let before = chosen.len();
-            chosen.extend(meant.map(|entry| entry.spec.name.clone()));
+            chosen.extend(meant.map(|(key, _)| key.clone()));
             if chosen.len() == before && !chosen.contains(name) {
                 let known = self.entries.keys().map(PartName::as_str);
                 let hint = nearest(name.as_str(), known).map(|near| format!("; did you mean `{near}`?"));

@@ -13,20 +13,43 @@ struct Listener {
     inode: u64,
 }
 
-/// Who holds an address: a line for people. Processes with one of `ours` as their mark do not count; they are about to stop.
-pub(super) fn holder(address: &str, ours: &[u64]) -> Option<String> {
+/// Who holds an address: a line for people. The keeper does not count, nor do processes with one of `ours` as their mark: they
+/// are about to stop.
+pub(super) fn holder(address: &str, ours: &[u64], keeper: i32) -> Option<String> {
+    let named = |inode: u64, user: Option<u32>| {
+        let pids = processes_with(inode);
+        let is_ours = |pid: &i32| *pid == keeper || proc::realtime_limit(*pid).is_some_and(|mark| ours.contains(&mark));
+        match pids.first() {
+            _ if pids.iter().any(is_ours) => None,
+            Some(pid) => {
+                let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+                Some(format!("{} (pid {pid})", name.trim()))
+            }
+            None => user.map(|user| format!("a process of user {user} that cannot be looked into")),
+        }
+    };
+    if let Some(path) = address.strip_prefix("unix:") {
+        return unix_listeners(path).into_iter().find_map(|inode| named(inode, None));
+    }
     let wanted = parse(address)?;
     let listeners = ["/proc/net/tcp", "/proc/net/tcp6"].iter().flat_map(|path| read(path));
-    for listener in listeners.filter(|listener| clash(listener.address, wanted)) {
-        let Some(pid) = process_with(listener.inode) else {
-            return Some(format!("a process of user {} that cannot be looked into", listener.user));
-        };
-        if !proc::realtime_limit(pid).is_some_and(|mark| ours.contains(&mark)) {
-            let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            return Some(format!("{} (pid {pid})", name.trim()));
-        }
-    }
-    None
+    listeners
+        .filter(|listener| clash(listener.address, wanted))
+        .find_map(|listener| named(listener.inode, Some(listener.user)))
+}
+
+/// The sockets that listen at a path.
+fn unix_listeners(path: &str) -> Vec<u64> {
+    /// `__SO_ACCEPTCON`.
+    const LISTENS: u32 = 1 << 16;
+    let text = fs::read_to_string("/proc/net/unix").unwrap_or_default();
+    let inode = |line: &str| {
+        let mut fields = line.split_ascii_whitespace();
+        let flags = u32::from_str_radix(fields.nth(3)?, 16).ok()?;
+        let inode = fields.nth(2)?.parse().ok()?;
+        (flags & LISTENS != 0 && fields.next() == Some(path)).then_some(inode)
+    };
+    text.lines().filter_map(inode).collect()
 }
 
 fn parse(address: &str) -> Option<SocketAddr> {
@@ -77,12 +100,13 @@ fn parse_line(line: &str) -> Option<Listener> {
     })
 }
 
-fn process_with(inode: u64) -> Option<i32> {
+fn processes_with(inode: u64) -> Vec<i32> {
     let wanted = format!("socket:[{inode}]");
-    proc::pids().into_iter().find(|pid| {
+    let has_it = |pid: &i32| {
         let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
         descriptors.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|link| link.as_os_str() == wanted.as_str())
-    })
+    };
+    proc::pids().into_iter().filter(has_it).collect()
 }
 
 #[cfg(test)]
@@ -97,12 +121,19 @@ mod tests {
         let port = listener.local_addr().expect("address").port();
         let pid = std::process::id();
         for address in [format!("127.0.0.1:{port}"), format!("0.0.0.0:{port}"), format!("localhost:{port}")] {
-            let named = holder(&address, &[]).expect("held");
+            let named = holder(&address, &[], 0).expect("held");
             assert!(named.contains(&format!("(pid {pid})")), "{named}");
         }
-        assert_eq!(holder(&format!("127.0.0.2:{port}"), &[]), None);
+        assert_eq!(holder(&format!("127.0.0.2:{port}"), &[], 0), None);
+        assert_eq!(holder(&format!("127.0.0.1:{port}"), &[], pid.cast_signed()), None, "it is the keeper's");
         drop(listener);
-        assert_eq!(holder(&format!("127.0.0.1:{port}"), &[]), None);
+        assert_eq!(holder(&format!("127.0.0.1:{port}"), &[], 0), None);
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("a.sock");
+        let unix = format!("unix:{}", path.display());
+        assert_eq!(holder(&unix, &[], 0), None);
+        let _listener = std::os::unix::net::UnixListener::bind(path).expect("bind");
+        assert!(holder(&unix, &[], 0).is_some_and(|named| named.contains(&format!("(pid {pid})"))));
     }
 
     #[test]

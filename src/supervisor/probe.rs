@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpStream, UnixDatagram, UnixStream};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
@@ -18,6 +18,7 @@ use super::index::log_path;
 use super::scope::Task;
 use super::spawn::argv;
 use crate::keeper::mark;
+use crate::name::PartName;
 use crate::service::state::Event;
 use crate::service::{Probe, ProbeKind, Promise, ServiceSpec};
 use crate::text::Text;
@@ -29,9 +30,10 @@ const ANSWER: u64 = 1 << 20;
 struct Asker {
     core: Rc<Core>,
     spec: ServiceSpec,
+    /// What the keeper calls its process.
+    child: PartName,
     /// How far its log was searched.
     searched: Cell<u64>,
-    notes: Option<Rc<UnixDatagram>>,
 }
 
 /// Asks until the service is ready; its deadline is the state's matter.
@@ -80,8 +82,9 @@ pub(super) async fn promise(core: &Rc<Core>, promise: &Promise) -> Result<(), St
         let main = of_part.clone().find(|entry| entry.spec.name == promise.part);
         main.or_else(|| of_part.next()).map(Asker::facts)
     };
-    let (spec, searched) = facts.unwrap_or_else(|| (ServiceSpec::bare(promise.part.clone()), 0));
-    let asker = Asker { core: Rc::clone(core), spec, searched: Cell::new(searched), notes: None };
+    let none = || (ServiceSpec::bare(promise.part.clone()), promise.part.clone(), 0);
+    let (spec, child, searched) = facts.unwrap_or_else(none);
+    let asker = Asker { core: Rc::clone(core), spec, child, searched: Cell::new(searched) };
     let end = Instant::now() + promise.probe.deadline;
     loop {
         match asker.ask(&promise.probe).await {
@@ -94,12 +97,12 @@ pub(super) async fn promise(core: &Rc<Core>, promise: &Promise) -> Result<(), St
 
 impl Asker {
     fn new(core: &Rc<Core>, entry: &Entry) -> Self {
-        let (spec, searched) = Self::facts(entry);
-        Self { core: Rc::clone(core), spec, searched: Cell::new(searched), notes: entry.notify.clone() }
+        let (spec, child, searched) = Self::facts(entry);
+        Self { core: Rc::clone(core), spec, child, searched: Cell::new(searched) }
     }
 
-    fn facts(entry: &Entry) -> (ServiceSpec, u64) {
-        (entry.spec.clone(), entry.log_from)
+    fn facts(entry: &Entry) -> (ServiceSpec, PartName, u64) {
+        (entry.spec.clone(), entry.child.clone(), entry.log_from)
     }
 
     /// From a task of its own: the step that follows may drop this one.
@@ -109,10 +112,6 @@ impl Asker {
     }
 
     async fn ask(&self, probe: &Probe) -> Result<(), String> {
-        // Words and notes come when they come: the state's deadline bounds them.
-        if let (ProbeKind::Notify, Some(notes)) = (&probe.kind, &self.notes) {
-            return wait_for_note(notes).await;
-        }
         match timeout(probe.timeout, self.ask_kind(&probe.kind)).await {
             Ok(answer) => answer,
             Err(_) => Err(format!("no answer within {} s", probe.timeout.as_secs_f64())),
@@ -169,7 +168,7 @@ impl Asker {
 
     /// What a probe leaves behind is its service's: it ends with it.
     fn mark(&self, pid: Option<u32>) {
-        let mark = mark::of(self.core.layout.root(), self.spec.name.as_str());
+        let mark = mark::of(self.core.layout.root(), self.child.as_str());
         let pid = pid.and_then(|pid| Pid::from_raw(pid.cast_signed()));
         if pid.is_some() {
             let _ = prlimit(pid, Resource::Rttime, Rlimit { current: Some(mark), maximum: Some(mark) });
@@ -197,16 +196,6 @@ impl Asker {
             return Ok(());
         }
         Err(format!("`{words}` is not in its log"))
-    }
-}
-
-async fn wait_for_note(notes: &UnixDatagram) -> Result<(), String> {
-    let mut buffer = [0; 4096];
-    loop {
-        let count = notes.recv(&mut buffer).await.map_err(|error| error.to_string())?;
-        if buffer[..count].split(|byte| *byte == b'\n').any(|line| line == b"READY=1") {
-            return Ok(());
-        }
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::io::unix::AsyncFd;
 use super::log::Log;
 use super::scope::{Task, readable};
 use crate::keeper::fifo;
+use crate::name::PartName;
 use crate::service::LogPolicy;
 
 /// How many batches are taken at once before a service's last lines are read.
@@ -26,12 +27,25 @@ pub(super) struct Pump {
 }
 
 impl Pump {
-    /// Starts to pump.
-    pub(super) fn start(run: &Path, folder: &Path, service: &str, policy: LogPolicy) -> io::Result<Self> {
-        let log = Rc::new(RefCell::new(Log::open(folder, service, policy)?));
+    /// Starts to pump what the process of that second name writes into the service's log.
+    pub(super) fn start(
+        run: &Path,
+        folder: &Path,
+        (service, child): (&PartName, &PartName),
+        policy: LogPolicy,
+    ) -> io::Result<Self> {
+        Self::into(Rc::new(RefCell::new(Log::open(folder, service.as_str(), policy)?)), run, child)
+    }
+
+    /// Another pump into the same log, for a process beside the first.
+    pub(super) fn beside(&self, run: &Path, child: &PartName) -> io::Result<Self> {
+        Self::into(Rc::clone(&self.log), run, child)
+    }
+
+    fn into(log: Rc<RefCell<Log>>, run: &Path, child: &PartName) -> io::Result<Self> {
         let (mut fifos, mut tasks) = (Vec::new(), Vec::new());
         for (number, stream) in (0..).zip(fifo::STREAMS) {
-            let held = fifo::hold(&fifo::path(run, service, stream), OFlags::NONBLOCK)?;
+            let held = fifo::hold(&fifo::path(run, child.as_str(), stream), OFlags::NONBLOCK)?;
             let held = Rc::new(readable(held)?);
             tasks.push(Task::spawn(pump(Rc::clone(&held), Rc::clone(&log), number)));
             fifos.push(held);

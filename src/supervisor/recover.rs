@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::core::{Core, no_services};
 use super::entry::Entry;
 use super::message::SwitchEvent;
-use super::{history, ops, spawn, switch};
+use super::{history, ops, overlap, reload, spawn, switch};
 use crate::generation::{self, Journal};
 use crate::keeper::message::ChildRecord;
 use crate::name::PartName;
@@ -50,6 +50,17 @@ pub(super) fn take_over(core: &Rc<Core>, children: Vec<ChildRecord>) -> Found {
             inner.problem = Some(problems.join("; "));
         }
     }
+    // What the keeper holds was held for one of these.
+    let held = former.services.iter().chain(&tried.services).flat_map(|spec| spec.held().to_vec());
+    core.inner.borrow_mut().held.extend(held);
+    let mut children = children;
+    // Of two processes of one service the one is the service that belongs to what is committed, else that is ready, else the newer.
+    children.sort_by_key(|child| {
+        let name = child.service.parse().ok().map(|name| overlap::service_of(&name));
+        let spec = former.services.iter().find(|spec| Some(&spec.name) == name.as_ref());
+        let belongs = spec.is_some_and(|spec| spec.digest().to_hex() == child.note.digest);
+        std::cmp::Reverse((child.exit.is_none(), belongs, child.note.ready, child.since))
+    });
     for child in children {
         adopt(core, child, &former, &tried);
     }
@@ -57,7 +68,8 @@ pub(super) fn take_over(core: &Rc<Core>, children: Vec<ChildRecord>) -> Found {
 }
 
 fn adopt(core: &Rc<Core>, child: ChildRecord, former: &Services, tried: &Services) {
-    let Ok(name) = child.service.parse::<PartName>() else { return };
+    let Ok(own) = child.service.parse::<PartName>() else { return };
+    let mut name = overlap::service_of(&own);
     let named = |services: &Services| services.services.iter().find(|spec| spec.name == name).cloned();
     let candidates = [named(former), named(tried)];
     let is_it = |spec: &ServiceSpec| spec.digest().to_hex() == child.note.digest;
@@ -68,13 +80,18 @@ fn adopt(core: &Rc<Core>, child: ChildRecord, former: &Services, tried: &Service
     {
         let mut inner = core.inner.borrow_mut();
         let mut entry = Entry::new(spec);
+        entry.child = own;
+        let first = inner.entries.get(&name).filter(|first| first.life.pid.is_some());
+        if let Some(first) = first {
+            entry.pump = first.pump.as_ref().and_then(|pump| pump.beside(&core.run, &entry.child).ok());
+            entry.quiet();
+            name = overlap::elder(&name);
+        }
         entry.digest.clone_from(&child.note.digest);
+        entry.reload_digest.clone_from(&child.note.reload_digest);
         entry.log_from = child.note.log_from;
         if let Err(error) = spawn::start_pump(core, &mut entry) {
             history::append(&core.layout, Some(&name), "adopt", &format!("its output cannot be read: {error}"));
-        }
-        if !child.note.ready {
-            let _ = spawn::listen_for_notes(core, &mut entry);
         }
         inner.entries.insert(name.clone(), entry);
     }
@@ -83,6 +100,7 @@ fn adopt(core: &Rc<Core>, child: ChildRecord, former: &Services, tried: &Service
     }
     let (is_ready, restarts) = (child.note.ready, child.note.restarts);
     core.tell(&name, Event::Adopted { pid: child.pid, is_ready, restarts });
+    core.noted(&child.service, &child.said);
     match (child.exit, jiff::Timestamp::from_millisecond(child.since.cast_signed())) {
         (Some(exit), _) => core.tell(&name, Event::Exited(exit)),
         // Not since it was taken over, which is our matter only.
@@ -93,8 +111,9 @@ fn adopt(core: &Rc<Core>, child: ChildRecord, former: &Services, tried: &Service
 
 /// Ends a switch that another began, and starts what is meant to run.
 pub(super) async fn settle(core: &Rc<Core>, found: Found) {
-    let _busy = core.busy.lock().await;
+    let _busy = core.alone().await;
     let Found { former, journal } = found;
+    overlap::retire_all(core).await;
     if let Some(journal) = journal {
         if generation::current(&core.layout) != Some(journal.to) {
             // The generation is not to blame for that: it may be tried again.
@@ -106,6 +125,7 @@ pub(super) async fn settle(core: &Rc<Core>, found: Found) {
         core.say(&SwitchEvent::Note { text });
     }
     switch::settle_into(core, former).await;
+    reload::back(core).await;
     // One that could not be read: what it spoke of is settled now.
     if let Err(error) = Journal::remove(&core.layout) {
         history::append(&core.layout, None, "supervisor", &format!("switch.toml cannot be removed: {error}"));

@@ -1,19 +1,17 @@
 //! Makes a service's process: its folders, its secret files, its variables; then the keeper is asked.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
-use std::rc::Rc;
-
-use tokio::net::UnixDatagram;
 
 use super::core::Core;
 use super::entry::Entry;
 use super::pump::Pump;
 use crate::keeper::message::{Note, Request, Spawn};
 use crate::name::PartName;
-use crate::service::{Kind, ProbeKind, SecretFile, ServiceSpec};
+use crate::service::{ConfFile, Kind, SecretFile, ServiceSpec, Sockets};
 use crate::text::{Secrets, Text};
 
 /// Asks the keeper for a service's process.
@@ -25,27 +23,49 @@ pub(super) fn spawn(core: &Core, name: &PartName) -> Result<(), String> {
     }
     let spec = entry.spec.clone();
     make_folders(core.layout.root(), &spec).map_err(|error| format!("its folders cannot be made: {error}"))?;
-    let secrets = if needs_secrets(&spec) { Some((core.secrets)(&core.layout)?) } else { None };
-    let secrets: &dyn Secrets = match &secrets {
-        Some(secrets) => &**secrets,
-        None => &NoSecrets,
-    };
-    for file in &spec.secret_files {
-        render(file, secrets).map_err(|error| format!("{}: {error}", file.rendered.display()))?;
-    }
+    let secrets = secrets_for(core, &spec)?;
+    write_files(&spec, &*secrets)?;
     start_pump(core, entry).map_err(|error| format!("its log cannot be opened: {error}"))?;
-    let mut vars = std::collections::BTreeMap::new();
+    let mut vars = BTreeMap::new();
     for (variable, value) in &spec.vars {
-        vars.insert(variable.clone(), value.reveal(secrets).map_err(|error| error.to_string())?);
+        vars.insert(variable.clone(), value.reveal(&*secrets).map_err(|error| error.to_string())?);
     }
-    if let Some(socket) = listen_for_notes(core, entry).map_err(|error| format!("its notify socket: {error}"))? {
-        vars.insert("NOTIFY_SOCKET".to_owned(), socket);
+    if let Some(often) = spec.watchdog {
+        vars.insert("WATCHDOG_USEC".to_owned(), often.as_micros().to_string());
     }
     entry.digest = spec.digest().to_hex();
+    entry.reload_digest = spec.reload_digest().to_hex();
     entry.log_from = entry.pump.as_ref().map_or(0, Pump::size);
     let note = Note { ready: false, ..entry.note() };
-    let spawn = Spawn { service: name.to_string(), argv: argv(&spec.command)?, vars, folder: spec.folder, note };
+    tell_of_sockets(&spec, &mut vars);
+    let spawn = Spawn {
+        service: entry.child.to_string(),
+        argv: argv(&spec.command)?,
+        vars,
+        addresses: spec.held().to_vec(),
+        tells_pid: spec.sockets == Sockets::ListenFds,
+        notifies: spec.notifies(),
+        folder: spec.folder,
+        note,
+        limits: spec.limits,
+    };
     core.keeper.send(Request::Spawn(Box::new(spawn))).map_err(|_| "the keeper is gone".to_owned())
+}
+
+/// The variables that tell a service of the sockets that it gets.
+fn tell_of_sockets(spec: &ServiceSpec, vars: &mut BTreeMap<String, String>) {
+    let count = spec.held().len();
+    match spec.sockets {
+        Sockets::ListenFds => {
+            let names = vec![spec.group.as_ref().unwrap_or(&spec.name).as_str(); count];
+            vars.insert("LISTEN_FDS".to_owned(), count.to_string());
+            vars.insert("LISTEN_FDNAMES".to_owned(), names.join(":"));
+        }
+        Sockets::Nginx => {
+            vars.insert("NGINX".to_owned(), (3..3 + count).map(|number| format!("{number};")).collect());
+        }
+        Sockets::None => {}
+    }
 }
 
 /// A command's words; one that holds a secret is refused, for everybody can see it in `ps`.
@@ -64,24 +84,50 @@ pub(super) fn start_pump(core: &Core, entry: &mut Entry) -> io::Result<()> {
         pump.drain();
         return Ok(());
     }
-    let pump = Pump::start(&core.run, &core.layout.log(), entry.spec.name.as_str(), entry.spec.log.clone())?;
+    let pump = Pump::start(&core.run, &core.layout.log(), (&entry.spec.name, &entry.child), entry.spec.log.clone())?;
     pump.drain();
     entry.pump = Some(pump);
     Ok(())
 }
 
-/// Listens for `READY=1`, where that is how the service says so.
-pub(super) fn listen_for_notes(core: &Core, entry: &mut Entry) -> io::Result<Option<String>> {
-    if !entry.spec.ready.as_ref().is_some_and(|probe| probe.kind == ProbeKind::Notify) {
-        return Ok(None);
+/// The words of the secrets that a service needs.
+fn secrets_for(core: &Core, spec: &ServiceSpec) -> Result<Box<dyn Secrets + Send>, String> {
+    if needs_secrets(spec) { (core.secrets)(&core.layout) } else { Ok(Box::new(NoSecrets)) }
+}
+
+/// Puts the files of a service in `run/` that it is about to read: rendered secrets, and links to its configuration.
+pub(super) fn place_files(core: &Core, spec: &ServiceSpec) -> Result<(), String> {
+    write_files(spec, &*secrets_for(core, spec)?)
+}
+
+fn write_files(spec: &ServiceSpec, secrets: &dyn Secrets) -> Result<(), String> {
+    for file in &spec.secret_files {
+        render(file, secrets).map_err(|error| format!("{}: {error}", file.rendered.display()))?;
     }
-    let path = core.run.join(format!("{}.notify", entry.spec.name));
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    for ConfFile { sealed, link, secret } in &spec.conf {
+        let done = if *secret {
+            render(&SecretFile { sealed: sealed.clone(), rendered: link.clone() }, secrets)
+        } else {
+            point(link, sealed).map_err(|error| error.to_string())
+        };
+        done.map_err(|error| format!("{}: {error}", link.display()))?;
     }
-    entry.notify = Some(Rc::new(UnixDatagram::bind(&path)?));
-    Ok(Some(path.display().to_string()))
+    Ok(())
+}
+
+/// Makes a link say another file, so that whoever opens it finds the one or the other.
+fn point(link: &Path, to: &Path) -> io::Result<()> {
+    if fs::read_link(link).is_ok_and(|now| now == to) {
+        return Ok(());
+    }
+    if let Some(folder) = link.parent() {
+        private_folder(folder)?;
+    }
+    let mut aside = link.as_os_str().to_owned();
+    aside.push(".new");
+    let _ = fs::remove_file(&aside);
+    std::os::unix::fs::symlink(to, &aside)?;
+    fs_err::rename(aside, link)
 }
 
 struct NoSecrets;
@@ -93,7 +139,7 @@ impl Secrets for NoSecrets {
 }
 
 fn needs_secrets(spec: &ServiceSpec) -> bool {
-    !spec.secret_files.is_empty() || spec.vars.values().any(Text::is_secret)
+    !spec.secret_files.is_empty() || spec.conf.iter().any(|file| file.secret) || spec.vars.values().any(Text::is_secret)
 }
 
 fn make_folders(root: &Path, spec: &ServiceSpec) -> io::Result<()> {
@@ -129,8 +175,9 @@ fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Removes what [`spawn`] rendered.
 pub(super) fn remove_secret_files(spec: &ServiceSpec) {
-    for file in &spec.secret_files {
-        let _ = fs::remove_file(&file.rendered);
+    let rendered = spec.secret_files.iter().map(|file| &file.rendered);
+    for path in rendered.chain(spec.conf.iter().filter(|file| file.secret).map(|file| &file.link)) {
+        let _ = fs::remove_file(path);
     }
 }
 

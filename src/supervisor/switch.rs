@@ -11,7 +11,7 @@ use super::core::{Core, no_services};
 use super::entry::Entry;
 use super::message::SwitchEvent;
 use super::ops::{self, Failure};
-use super::{history, probe};
+use super::{history, overlap, probe, reload};
 use crate::checkpoint;
 use crate::generation::{self, Journal, Manifest, Phase};
 use crate::keeper::message::Request;
@@ -20,7 +20,7 @@ use crate::service::{Services, order};
 
 /// Moves services to a generation and commits it, or back.
 pub(super) async fn switch(core: &Rc<Core>, to: u32, verb: &str) -> SwitchEvent {
-    let _busy = core.busy.lock().await;
+    let _busy = core.alone().await;
     let target = match read_services(core, to) {
         Ok(target) => target,
         Err(reason) => return SwitchEvent::Failed { reason, last_lines: Vec::new() },
@@ -95,7 +95,15 @@ fn moving(core: &Core, target: &Services) -> BTreeSet<PartName> {
             digest == now
         })
     };
-    inner.entries.values().filter(|entry| !stays(entry)).map(|entry| entry.spec.name.clone()).collect()
+    let own = inner.entries.iter().filter(|(key, entry)| **key == entry.spec.name);
+    own.filter(|(_, entry)| !stays(entry)).map(|(key, _)| key.clone()).collect()
+}
+
+/// Whether a service can move while it runs.
+fn may_overlap(core: &Core, target: &Services, name: &PartName) -> bool {
+    let inner = core.inner.borrow();
+    let pair = inner.entries.get(name).zip(target.services.iter().find(|spec| spec.name == *name));
+    pair.is_some_and(|(entry, spec)| entry.spec.may_be_followed_by(spec)) && inner.may_overlap(name)
 }
 
 async fn attempt(core: &Rc<Core>, journal: &Journal, target: Services) -> Result<(), Failure> {
@@ -105,6 +113,8 @@ async fn attempt(core: &Rc<Core>, journal: &Journal, target: Services) -> Result
     settle_into(core, target).await;
     checkpoint::pass("trial-after-stop");
     ops::bring_up(core, &all).await?;
+    reload::all(core, &all).await?;
+    overlap::retire_all(core).await;
     checkpoint::pass("trial-after-start");
     let journal = Journal { phase: Phase::Promises, ..journal.clone() };
     journal.write(&core.layout).map_err(|error| Failure::from(format!("the journal cannot be written: {error}")))?;
@@ -127,17 +137,25 @@ async fn attempt(core: &Rc<Core>, journal: &Journal, target: Services) -> Result
 
 /// Stops what does not belong into `target`, and makes its specs the active ones. Unchanged services are not touched.
 pub(super) async fn settle_into(core: &Rc<Core>, target: Services) {
-    let moving = moving(core, &target);
+    overlap::settle(core, &target).await;
+    let (beside, moving): (BTreeSet<_>, BTreeSet<_>) =
+        moving(core, &target).into_iter().partition(|name| may_overlap(core, &target, name));
     ops::bring_down(core, &moving).await;
+    for name in beside {
+        if let Err(failure) = overlap::set_aside(core, &name) {
+            history::append(&core.layout, Some(&name), "replace", &failure.reason);
+            ops::bring_down(core, &BTreeSet::from([name])).await;
+        }
+    }
     {
         let mut inner = core.inner.borrow_mut();
         let inner = &mut *inner;
         // Checked when it was read.
         inner.order = order::sorted(&target).unwrap_or_default();
-        inner.entries.retain(|name, _| {
-            let stays = inner.order.contains(name);
+        inner.entries.retain(|_, entry| {
+            let stays = inner.order.contains(&entry.spec.name);
             if !stays {
-                let _ = core.keeper.send(Request::Forget { service: name.to_string(), is_gone: true });
+                let _ = core.keeper.send(Request::Forget { service: entry.child.to_string(), is_gone: true });
             }
             stays
         });
@@ -201,6 +219,7 @@ pub(super) async fn back_out(
     set_journal(core, Some(journal));
     let former = if from.is_none() { no_services() } else { former };
     settle_into(core, former).await;
+    reload::back(core).await;
     let wanted: BTreeSet<PartName> = {
         let inner = core.inner.borrow();
         let is_wanted = |name: &&PartName| inner.desired.contains(*name) && !inner.is_ending;

@@ -189,7 +189,7 @@ fn answer(core: &Rc<Core>, question: Ask) {
 
 async fn act(core: &Rc<Core>, action: Action) -> SwitchEvent {
     match action {
-        Action::Reload(names) => ops::reload(core, &names).into(),
+        Action::Reload(names) => ops::reload(core, &names).await.into(),
         Action::Restart(names) => ops::restart(core, &names).await.into(),
         Action::Shutdown => ops::shutdown(core).await.into(),
         Action::Start(names) => ops::start(core, &names).await.into(),

@@ -1,5 +1,11 @@
 //! Keeper and supervisor with real children: the bad days of services and of our own processes.
 
+mod limits;
+mod notify;
+mod overlap;
+mod reload;
+mod sockets;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -82,6 +88,12 @@ impl Prefix {
     fn status(&self, name: &str) -> ServiceStatus {
         let status = self.client().status().expect("status");
         status.services.into_iter().find(|service| service.name.as_str() == name).expect("service")
+    }
+
+    /// The same while it may not be there yet.
+    fn try_status(&self, name: &str) -> Option<ServiceStatus> {
+        let status = self.client().status().ok()?;
+        status.services.into_iter().find(|service| service.name.as_str() == name)
     }
 
     fn pid(&self, name: &str) -> i32 {

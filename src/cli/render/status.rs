@@ -39,6 +39,7 @@ fn row(service: &ServiceStatus, now: jiff::Timestamp) -> Vec<String> {
     if !matches!(service.state, ServiceState::Ready | ServiceState::Done) {
         rest.extend(service.reason.clone());
     }
+    rest.extend(service.status.clone());
     vec![
         service.name.to_string(),
         colored(service.state),

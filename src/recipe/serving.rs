@@ -1,0 +1,235 @@
+//! How a service is served and bounded: held sockets, instances, reloads, limits.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::diagnostic::Diagnostic;
+use crate::name::PartName;
+use crate::recipe::evaluate::{Evaluator, Failed, Place};
+use crate::recipe::schema::{OptionType, ServiceForm, Written};
+use crate::recipe::service::{signal, signals, span};
+use crate::recipe::stack::OptionValue;
+use crate::recipe::table::Table;
+use crate::service::limit::Resource;
+use crate::service::socket::Address;
+use crate::service::{Limits, Need, ReloadShows, ServiceSpec, Sockets};
+use crate::text::Text;
+
+/// More instances than this are a mistake.
+const MOST: i64 = 100;
+
+/// What of a form this file reads.
+pub(super) struct Serving {
+    pub listens: Vec<String>,
+    pub sockets: Sockets,
+    pub overlap: bool,
+    pub reload: Option<String>,
+    pub reload_shows: ReloadShows,
+    pub watchdog: Option<Duration>,
+    pub timeout: Option<Duration>,
+    pub limits: Limits,
+    pub writes: Option<Vec<PathBuf>>,
+}
+
+impl Evaluator<'_, '_> {
+    /// How a form's service is served.
+    pub(super) fn serving(&mut self, place: &Place<'_>, form: &ServiceForm) -> Result<Serving, Failed> {
+        let listens = self.plain_list(place, form.listens.as_ref(), "an address to listen on");
+        let sockets = self.sockets(place, form.sockets.as_ref());
+        let overlap = self.truth(place, form.overlap.as_ref());
+        let reload = self.reload(place, form.reload.as_ref());
+        let watchdog = self.duration(place, form.watchdog.as_ref());
+        let timeout = self.duration(place, form.timeout.as_ref());
+        let limits = self.table(place, form.limits.as_ref(), "limits", Table::limits);
+        let writes = match &form.writes {
+            None => Ok(None),
+            Some(_) => self.path_list(place, form.writes.as_ref()).map(Some),
+        };
+        let (listens, sockets, (reload, reload_shows)) = (listens?, sockets?, reload?);
+        if let (false, Some(written)) = (sockets.is_none(), &form.listens.as_ref().or(form.sockets.as_ref())) {
+            self.can_be_held(place, &listens, written)?;
+        }
+        Ok(Serving {
+            overlap: overlap?.unwrap_or(!sockets.is_none()) && !sockets.is_none(),
+            listens,
+            sockets,
+            reload,
+            reload_shows,
+            watchdog: watchdog?,
+            timeout: timeout?,
+            limits: limits?,
+            writes: writes?,
+        })
+    }
+
+    fn can_be_held(&mut self, place: &Place<'_>, listens: &[String], written: &Written) -> Result<(), Failed> {
+        if listens.is_empty() {
+            let said = "`sockets` are held for a service, but `listens` says no address";
+            return Err(self.say(place, Diagnostic::error(said).at(&written.1, "")));
+        }
+        match listens.iter().find_map(|text| text.parse::<Address>().err()) {
+            Some(wrong) => Err(self.say(place, Diagnostic::error(wrong.to_string()).at(&written.1, ""))),
+            None => Ok(()),
+        }
+    }
+
+    fn sockets(&mut self, place: &Place<'_>, written: Option<&Written>) -> Result<Sockets, Failed> {
+        let Some(written) = written else { return Ok(Sockets::None) };
+        let words = Sockets::WORDS.map(|(word, _)| word.to_owned());
+        match self.written(place, &OptionType::Enum(words.into()), written)? {
+            OptionValue::Text(text) => {
+                let known = Sockets::WORDS.iter().find(|(word, _)| text.as_plain() == Some(word));
+                Ok(known.map_or(Sockets::None, |(_, sockets)| *sockets))
+            }
+            _ => Ok(Sockets::None),
+        }
+    }
+
+    fn truth(&mut self, place: &Place<'_>, written: Option<&Written>) -> Result<Option<bool>, Failed> {
+        let Some(written) = written else { return Ok(None) };
+        match self.written(place, &OptionType::Bool, written)? {
+            OptionValue::Bool(truth) => Ok(Some(truth)),
+            _ => Ok(None),
+        }
+    }
+
+    fn duration(&mut self, place: &Place<'_>, written: Option<&Written>) -> Result<Option<Duration>, Failed> {
+        let Some(written) = written else { return Ok(None) };
+        match self.written(place, &OptionType::Duration, written)? {
+            OptionValue::Seconds(seconds) if seconds > 0.0 => Ok(Some(span(seconds))),
+            _ => Ok(None),
+        }
+    }
+
+    /// `reload = "HUP"`, or a table that also says how the reload shows.
+    fn reload(
+        &mut self,
+        place: &Place<'_>,
+        written: Option<&Written>,
+    ) -> Result<(Option<String>, ReloadShows), Failed> {
+        let Some(written) = written else { return Ok((None, ReloadShows::Nothing)) };
+        let read = match self.written(place, &OptionType::Any, written)? {
+            OptionValue::None => return Ok((None, ReloadShows::Nothing)),
+            OptionValue::Table(entries) => {
+                let mut table = Table::new("reload", entries);
+                table.reload().and_then(|made| table.done().map(|()| made))
+            }
+            OptionValue::Text(text) => known_signal(text.as_plain().unwrap_or_default(), &text)
+                .map(|signal| (Some(signal), ReloadShows::Nothing)),
+            _ => Err("`reload` must be a signal, or a table with `signal` and `shows`".to_owned()),
+        };
+        read.map_err(|said| self.say(place, Diagnostic::error(said).at(&written.1, "")))
+    }
+
+    /// How many of a form's service run.
+    pub(super) fn count(&mut self, part: usize, form: &ServiceForm, spec: &ServiceSpec) -> Result<u32, Failed> {
+        let place = Place::of(part);
+        let Some(written) = &form.count else { return Ok(1) };
+        let count = match self.written(&place, &OptionType::Int, written)? {
+            OptionValue::Int(count) => count,
+            _ => 1,
+        };
+        let wrong = match count {
+            1 => return Ok(1),
+            2..=MOST if spec.sockets.is_none() && !spec.listens.is_empty() => {
+                format!("{count} instances cannot all listen on {}: it must be held for them", spec.listens.join(", "))
+            }
+            2..=MOST => return Ok(u32::try_from(count).unwrap_or(1)),
+            other => format!("`count` must be from 1 to {MOST}, but is {other}"),
+        };
+        Err(self.say(&place, Diagnostic::error(wrong).at(&written.1, "").hint("`sockets = \"listen-fds\"` holds them")))
+    }
+}
+
+/// A signal's name, or what is wrong with it.
+fn known_signal(word: &str, shown: &Text) -> Result<String, String> {
+    signal(word).ok_or_else(|| format!("`{shown}` is no signal: there are {}", signals()))
+}
+
+impl Table {
+    fn reload(&mut self) -> Result<(Option<String>, ReloadShows), String> {
+        let Some(word) = self.plain("signal")? else { return Err("`reload` needs a `signal`".to_owned()) };
+        let signal = known_signal(&word, &Text::literal(word.clone()))?;
+        let shows = match self.plain("shows")?.as_deref() {
+            None | Some("nothing") => ReloadShows::Nothing,
+            Some("notice") => ReloadShows::Notice,
+            Some("workers") => ReloadShows::Workers,
+            Some(other) => {
+                return Err(format!("`{other}` is no way in which a reload shows: there are workers, notice and nothing"));
+            }
+        };
+        Ok((Some(signal), shows))
+    }
+
+    fn limits(&mut self) -> Result<Limits, String> {
+        let mut limits = Limits::default();
+        for (word, resource) in Resource::WORDS {
+            match self.take(word, &OptionType::Any)? {
+                None => {}
+                Some(OptionValue::Text(text)) if text.as_plain() == Some("most") => {
+                    limits.resources.insert(resource, None);
+                }
+                Some(value) => {
+                    let number = crate::recipe::value::fit(&OptionType::Size, value, true);
+                    let number = number.ok().and_then(|value| match value {
+                        OptionValue::Int(number) => u64::try_from(number).ok(),
+                        _ => None,
+                    });
+                    let wrong = || format!("`{word}` of `limits` must be a number, a size (`\"1GiB\"`) or `\"most\"`");
+                    limits.resources.insert(resource, Some(number.ok_or_else(wrong)?));
+                }
+            }
+        }
+        limits.nice = self.bounded("nice", -20..=19)?;
+        limits.oom = self.bounded("oom", -1000..=1000)?;
+        if let Some(word) = self.plain("umask")? {
+            let mask = u32::from_str_radix(&word, 8).ok().filter(|mask| *mask <= 0o777);
+            limits.umask = Some(mask.ok_or_else(|| format!("`umask` of `limits` must be like `\"027\"`, but is `{word}`"))?);
+        }
+        Ok(limits)
+    }
+
+    fn bounded(&mut self, key: &'static str, range: std::ops::RangeInclusive<i64>) -> Result<Option<i32>, String> {
+        let Some(number) = self.int(key)? else { return Ok(None) };
+        let fits = i32::try_from(number).ok().filter(|_| range.contains(&number));
+        let (from, to) = (range.start(), range.end());
+        fits.map(Some).ok_or_else(|| format!("`{key}` of `limits` must be from {from} to {to}, but is {number}"))
+    }
+}
+
+/// Puts each service that runs several times in the place of its spec, and of needs on it.
+pub(super) fn instances(made: Vec<ServiceSpec>, counts: &[(PartName, u32)]) -> Vec<ServiceSpec> {
+    let numbered = |name: &PartName| {
+        let count = counts.iter().find(|(counted, _)| counted == name).map_or(1, |(_, count)| *count);
+        let numbers = (count > 1).then_some(1..=count).into_iter().flatten();
+        numbers.filter_map(|number| Some((number, format!("{name}-{number}").parse::<PartName>().ok()?))).collect::<Vec<_>>()
+    };
+    let mut all = Vec::new();
+    for mut spec in made {
+        let needs = std::mem::take(&mut spec.needs).into_iter().flat_map(|need| {
+            let several = numbered(&need.service);
+            let condition = need.condition;
+            if several.is_empty() {
+                vec![need]
+            } else {
+                several.into_iter().map(|(_, service)| Need { service, condition }).collect()
+            }
+        });
+        spec.needs = needs.collect();
+        let several = numbered(&spec.name);
+        if several.is_empty() {
+            all.push(spec);
+            continue;
+        }
+        for (number, name) in several {
+            let mut one = ServiceSpec { name, group: Some(spec.name.clone()), ..spec.clone() };
+            one.vars.insert("JOVE_INSTANCE".into(), Text::literal(number.to_string()));
+            if number > 1 {
+                // People reach all of them by the same addresses.
+                one.urls.clear();
+            }
+            all.push(one);
+        }
+    }
+    all
+}

@@ -1,0 +1,96 @@
+//! Listening sockets that are held for a service, and the addresses they are at.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// How a service gets its listening sockets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sockets {
+    /// From descriptor 3 on, as `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES` say.
+    ListenFds,
+    /// From descriptor 3 on, as `NGINX="3;4;"` says.
+    Nginx,
+    /// It opens them itself.
+    #[default]
+    None,
+}
+
+impl Sockets {
+    /// All, with their words.
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("listen-fds", Self::ListenFds), ("nginx", Self::Nginx), ("none", Self::None)];
+
+    /// Whether none is held.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+}
+
+/// Where a socket listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// `127.0.0.1:5000`, `[::1]:5000`, `localhost:5000`.
+    Tcp(SocketAddr),
+    /// `unix:/path`.
+    Unix(PathBuf),
+}
+
+/// Why a text is no address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no address to listen on: it takes `127.0.0.1:5000`, `[::1]:5000`, `localhost:5000` or `unix:/absolute/path`")]
+pub struct AddressError(String);
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let wrong = || AddressError(text.to_owned());
+        if let Some(path) = text.strip_prefix("unix:") {
+            let path = PathBuf::from(path);
+            return if path.is_absolute() { Ok(Self::Unix(path)) } else { Err(wrong()) };
+        }
+        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let port = port.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(wrong)?;
+        let ip = match host {
+            "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            host => host.trim_matches(['[', ']']).parse().map_err(|_| wrong())?,
+        };
+        Ok(Self::Tcp(SocketAddr::new(ip, port)))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Address;
+
+    #[test]
+    fn addresses_are_read() {
+        for (text, expected) in [
+            ("127.0.0.1:80", Some("127.0.0.1:80")),
+            ("localhost:80", Some("127.0.0.1:80")),
+            ("[::]:80", Some("[::]:80")),
+            ("unix:/run/a.sock", Some("unix:/run/a.sock")),
+            ("unix:a.sock", None),
+            ("example.org:80", None),
+            ("127.0.0.1:0", None),
+            ("127.0.0.1", None),
+        ] {
+            assert_eq!(text.parse::<Address>().ok().map(|address| address.to_string()).as_deref(), expected, "{text}");
+        }
+    }
+}

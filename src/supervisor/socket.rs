@@ -1,0 +1,95 @@
+//! The listening sockets that the keeper holds for services: asked for before the first of those that share one starts, given up
+//! when none of them is meant to run any more.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use tokio::sync::{MutexGuard, oneshot};
+
+use super::core::Core;
+use super::ops::{self, Failure};
+use crate::keeper::message::Request;
+use crate::name::PartName;
+
+/// The one that changes generations or starts services. When it is done, sockets that nobody serves are closed.
+pub(super) struct Alone<'a> {
+    core: &'a Core,
+    _lock: MutexGuard<'a, ()>,
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.core.release_idle();
+    }
+}
+
+impl Core {
+    /// Waits until nobody else changes generations or starts services.
+    pub(super) async fn alone(&self) -> Alone<'_> {
+        Alone { _lock: self.busy.lock().await, core: self }
+    }
+
+    /// Has the keeper listen where these services are to be reached.
+    pub(super) async fn listen(&self, names: &BTreeSet<PartName>) -> Result<(), Failure> {
+        let addresses: BTreeSet<String> = {
+            let inner = self.inner.borrow();
+            let entries = names.iter().filter_map(|name| inner.entries.get(name));
+            entries.flat_map(|entry| entry.spec.held()).cloned().collect()
+        };
+        if addresses.is_empty() {
+            return Ok(());
+        }
+        let (sender, answer) = oneshot::channel();
+        self.inner.borrow_mut().listens.push_back(sender);
+        self.inner.borrow_mut().held.extend(addresses.iter().cloned());
+        let _ = self.keeper.send(Request::Listen { addresses: addresses.into_iter().collect() });
+        let Ok(Some((address, reason))) = answer.await else { return Ok(()) };
+        let inner = self.inner.borrow();
+        let wants_it = |name: &&PartName| {
+            inner.entries.get(*name).is_some_and(|entry| entry.spec.held().contains(&address))
+        };
+        let name = names.iter().find(wants_it).map_or("a service", PartName::as_str);
+        let holder = ops::holder(&address, &[]);
+        let holder = holder.map_or_else(String::new, |holder| format!("; it is held by {holder}"));
+        Err(Failure::from(format!("{address}, where `{name}` is to be reached, cannot be listened on: {reason}{holder}")))
+    }
+
+    /// The keeper answered.
+    pub(super) fn listening(&self, problem: Option<(String, String)>) {
+        if let Some(asked) = self.inner.borrow_mut().listens.pop_front() {
+            let _ = asked.send(problem);
+        }
+    }
+
+    /// Closes sockets that no service is meant to serve: whoever calls is refused at once and does not wait for ever.
+    pub(super) fn release_idle(&self) {
+        let mut inner = self.inner.borrow_mut();
+        let inner = &mut *inner;
+        let served: BTreeSet<&String> = inner
+            .entries
+            .values()
+            .filter(|entry| !entry.life.is_down())
+            .flat_map(|entry| entry.spec.held())
+            .collect();
+        let (keep, idle) = inner.held.iter().cloned().partition(|address| served.contains(address));
+        drop(served);
+        inner.held = keep;
+        let addresses: BTreeSet<String> = idle;
+        if !addresses.is_empty() {
+            let _ = self.keeper.send(Request::Release { addresses: addresses.into_iter().collect() });
+        }
+    }
+
+    /// The same, unless somebody is about to start services.
+    pub(super) fn release_idle_later(self: &Rc<Self>) {
+        if self.inner.borrow().held.is_empty() {
+            return;
+        }
+        let core = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            if core.busy.try_lock().is_ok() {
+                core.release_idle();
+            }
+        });
+    }
+}
