@@ -55,7 +55,8 @@ mod tests {
     fn what_is_not_said_is_as_before() {
         let files = Rlimit { current: Some(7), maximum: Some(9) };
         assert_eq!(of(&Limits::default(), files), Ok(vec![(Known::Nofile, files)]));
-        let said = Limits { resources: [(Resource::Open, Some(5)), (Resource::Core, Some(0))].into(), ..Limits::default() };
+        let said =
+            Limits { resources: [(Resource::Open, Some(5)), (Resource::Core, Some(0))].into(), ..Limits::default() };
         let one = |number| Rlimit { current: Some(number), maximum: Some(number) };
         assert_eq!(of(&said, files), Ok(vec![(Known::Core, one(0)), (Known::Nofile, one(5))]));
     }

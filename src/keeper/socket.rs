@@ -153,9 +153,9 @@ fn listeners_of(pid: i32) -> Vec<(Address, OwnedFd)> {
     let Some(handle) = handle else { return Vec::new() };
     let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     let is_socket = |path: &Path| fs::read_link(path).is_ok_and(|link| link.to_string_lossy().starts_with("socket:"));
-    let numbers = entries.filter(|entry| is_socket(&entry.path())).filter_map(|entry| {
-        entry.file_name().to_str()?.parse::<i32>().ok()
-    });
+    let numbers = entries
+        .filter(|entry| is_socket(&entry.path()))
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let copies = numbers.filter_map(|number| pidfd_getfd(&handle, number, PidfdGetfdFlags::empty()).ok());
     copies.filter_map(|socket| Some((listens_at(&socket)?, socket))).collect()
 }

@@ -184,10 +184,7 @@ impl Keeper {
             folder: CString::new("/")?,
             stdio: [theirs.as_fd(), self.log.as_fd(), self.log.as_fd()],
             mark: None,
-            limits: vec![(
-                Resource::Nofile,
-                Rlimit { current: self.files.maximum, maximum: self.files.maximum },
-            )],
+            limits: vec![(Resource::Nofile, Rlimit { current: self.files.maximum, maximum: self.files.maximum })],
             umask: 0o022,
             nice: None,
             oom: None,
@@ -259,7 +256,8 @@ impl Keeper {
         if !self.link.as_ref().is_some_and(|link| link.is_told && link.open) {
             return;
         }
-        let said = self.ears.iter().flat_map(|(service, ear)| ear.hear().into_iter().map(|text| (service.clone(), text)));
+        let said =
+            self.ears.iter().flat_map(|(service, ear)| ear.hear().into_iter().map(|text| (service.clone(), text)));
         for (service, text) in said.collect::<Vec<_>>() {
             for notice in notice::parse(&text) {
                 // The former main process may end at any moment: this cannot wait for the supervisor.

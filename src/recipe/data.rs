@@ -6,7 +6,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Origin};
 use crate::profile::Value;
 use crate::recipe::evaluate::Evaluator;
 use crate::recipe::read::Fields;
-use crate::recipe::schema::{DataCommandForm, DataForm, ServiceForm, When, Written};
+use crate::recipe::schema::{DataCommandForm, DataForm, ServiceForm, Written};
 use crate::service::{DataCommand, DataState, DataVerb};
 
 /// Reads `[data]`. Its commands see what the first service sees.
@@ -70,18 +70,7 @@ fn seen_by(main: Option<&ServiceForm>, verb: DataVerb, origin: &Origin) -> Servi
         vars: main.map_or_else(BTreeMap::new, |main| main.vars.clone()),
         vars_from: of(|main| &main.vars_from),
         folders: of(|main| &main.folders),
-        needs: Vec::new(),
-        ready: None,
-        live: None,
-        stop: None,
-        reload: None,
-        restart: None,
-        watch: None,
-        urls: None,
-        listens: None,
-        log: None,
-        when: When::default(),
-        origin: origin.clone(),
+        ..ServiceForm::bare(origin)
     }
 }
 

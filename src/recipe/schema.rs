@@ -324,6 +324,40 @@ pub struct ServiceForm {
     pub origin: Origin,
 }
 
+impl ServiceForm {
+    /// A form of which nothing is written.
+    pub(super) fn bare(origin: &Origin) -> Self {
+        Self {
+            name: None,
+            step: None,
+            command: (Value::List(Vec::new()), origin.clone()),
+            folder: None,
+            vars: BTreeMap::new(),
+            vars_from: None,
+            folders: None,
+            needs: Vec::new(),
+            ready: None,
+            live: None,
+            stop: None,
+            reload: None,
+            restart: None,
+            watch: None,
+            urls: None,
+            listens: None,
+            sockets: None,
+            overlap: None,
+            count: None,
+            watchdog: None,
+            timeout: None,
+            limits: None,
+            writes: None,
+            log: None,
+            when: When::default(),
+            origin: origin.clone(),
+        }
+    }
+}
+
 /// `[data]`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DataForm {

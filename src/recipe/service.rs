@@ -228,7 +228,12 @@ impl Evaluator<'_, '_> {
         Ok(made)
     }
 
-    pub(super) fn plain_list(&mut self, place: &Place<'_>, written: Option<&Written>, what: &str) -> Result<Vec<String>, Failed> {
+    pub(super) fn plain_list(
+        &mut self,
+        place: &Place<'_>,
+        written: Option<&Written>,
+        what: &str,
+    ) -> Result<Vec<String>, Failed> {
         let Some(written) = written else { return Ok(Vec::new()) };
         let texts = self.texts(place, written, what)?;
         texts.iter().map(|text| self.plain_text(place, text, what, &written.1)).collect()

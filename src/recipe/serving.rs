@@ -155,7 +155,9 @@ impl Table {
             Some("notice") => ReloadShows::Notice,
             Some("workers") => ReloadShows::Workers,
             Some(other) => {
-                return Err(format!("`{other}` is no way in which a reload shows: there are workers, notice and nothing"));
+                return Err(format!(
+                    "`{other}` is no way in which a reload shows: there are workers, notice and nothing"
+                ));
             }
         };
         Ok((Some(signal), shows))
@@ -184,7 +186,8 @@ impl Table {
         limits.oom = self.bounded("oom", -1000..=1000)?;
         if let Some(word) = self.plain("umask")? {
             let mask = u32::from_str_radix(&word, 8).ok().filter(|mask| *mask <= 0o777);
-            limits.umask = Some(mask.ok_or_else(|| format!("`umask` of `limits` must be like `\"027\"`, but is `{word}`"))?);
+            limits.umask =
+                Some(mask.ok_or_else(|| format!("`umask` of `limits` must be like `\"027\"`, but is `{word}`"))?);
         }
         Ok(limits)
     }
@@ -202,7 +205,9 @@ pub(super) fn instances(made: Vec<ServiceSpec>, counts: &[(PartName, u32)]) -> V
     let numbered = |name: &PartName| {
         let count = counts.iter().find(|(counted, _)| counted == name).map_or(1, |(_, count)| *count);
         let numbers = (count > 1).then_some(1..=count).into_iter().flatten();
-        numbers.filter_map(|number| Some((number, format!("{name}-{number}").parse::<PartName>().ok()?))).collect::<Vec<_>>()
+        numbers
+            .filter_map(|number| Some((number, format!("{name}-{number}").parse::<PartName>().ok()?)))
+            .collect::<Vec<_>>()
     };
     let mut all = Vec::new();
     for mut spec in made {

@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn lines_are_read_and_unknown_ones_do_not_count() {
-        let text = "STATUS=half-way \u{7}there\nREADY=1\nX_MINE=1\nMAINPID=12\nMAINPID=1\nMAINPID=x\nWATCHDOG_USEC=2000000";
+        let text =
+            "STATUS=half-way \u{7}there\nREADY=1\nX_MINE=1\nMAINPID=12\nMAINPID=1\nMAINPID=x\nWATCHDOG_USEC=2000000";
         assert_eq!(
             parse(text),
             [

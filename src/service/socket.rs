@@ -43,7 +43,9 @@ pub enum Address {
 
 /// Why a text is no address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no address to listen on: it takes `127.0.0.1:5000`, `[::1]:5000`, `localhost:5000` or `unix:/absolute/path`")]
+#[error(
+    "`{0}` is no address to listen on: it takes `127.0.0.1:5000`, `[::1]:5000`, `localhost:5000` or `unix:/absolute/path`"
+)]
 pub struct AddressError(String);
 
 impl FromStr for Address {

@@ -179,9 +179,8 @@ impl Core {
             }
             Effect::Record => self.record(name),
             Effect::Signal(signal) => {
-                let _ = self.with(name, |entry| {
-                    self.keeper.send(Request::Signal { service: entry.child.to_string(), signal })
-                });
+                let _ = self
+                    .with(name, |entry| self.keeper.send(Request::Signal { service: entry.child.to_string(), signal }));
             }
             Effect::Spawn => {
                 if let Err(reason) = spawn::spawn(self, name) {

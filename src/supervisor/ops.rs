@@ -237,9 +237,8 @@ impl Inner {
         }
         let mut chosen = BTreeSet::new();
         for name in names {
-            let is_meant = |spec: &ServiceSpec| {
-                spec.name == *name || spec.part == *name || spec.group.as_ref() == Some(name)
-            };
+            let is_meant =
+                |spec: &ServiceSpec| spec.name == *name || spec.part == *name || spec.group.as_ref() == Some(name);
             let meant = self.entries.iter().filter(|(_, entry)| is_meant(&entry.spec));
             let before = chosen.len();
             chosen.extend(meant.map(|(key, _)| key.clone()));

@@ -81,7 +81,8 @@ pub(super) async fn one(core: &Rc<Core>, name: &PartName) -> Result<(), Failure>
     };
     let patience = spec.ready.as_ref().map_or(PATIENCE, |probe| probe.deadline.min(PATIENCE));
     if timeout(patience, shown).await != Ok(true) {
-        let reason = format!("{name}: nothing shows that it has read its configuration again: it may run with the former one");
+        let reason =
+            format!("{name}: nothing shows that it has read its configuration again: it may run with the former one");
         return Err(Failure { reason, last_lines: core.last_lines(name) });
     }
     history::append(&core.layout, Some(name), "reload", "");

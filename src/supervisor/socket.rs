@@ -45,13 +45,14 @@ impl Core {
         let _ = self.keeper.send(Request::Listen { addresses: addresses.into_iter().collect() });
         let Ok(Some((address, reason))) = answer.await else { return Ok(()) };
         let inner = self.inner.borrow();
-        let wants_it = |name: &&PartName| {
-            inner.entries.get(*name).is_some_and(|entry| entry.spec.held().contains(&address))
-        };
+        let wants_it =
+            |name: &&PartName| inner.entries.get(*name).is_some_and(|entry| entry.spec.held().contains(&address));
         let name = names.iter().find(wants_it).map_or("a service", PartName::as_str);
         let holder = ops::holder(&address, &[]);
         let holder = holder.map_or_else(String::new, |holder| format!("; it is held by {holder}"));
-        Err(Failure::from(format!("{address}, where `{name}` is to be reached, cannot be listened on: {reason}{holder}")))
+        Err(Failure::from(format!(
+            "{address}, where `{name}` is to be reached, cannot be listened on: {reason}{holder}"
+        )))
     }
 
     /// The keeper answered.
@@ -65,12 +66,8 @@ impl Core {
     pub(super) fn release_idle(&self) {
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;
-        let served: BTreeSet<&String> = inner
-            .entries
-            .values()
-            .filter(|entry| !entry.life.is_down())
-            .flat_map(|entry| entry.spec.held())
-            .collect();
+        let served: BTreeSet<&String> =
+            inner.entries.values().filter(|entry| !entry.life.is_down()).flat_map(|entry| entry.spec.held()).collect();
         let (keep, idle) = inner.held.iter().cloned().partition(|address| served.contains(address));
         drop(served);
         inner.held = keep;

@@ -60,7 +60,11 @@ fn a_thousand_services_run_within_a_soft_limit_of_1024_descriptors() {
         let program = env!("CARGO_BIN_EXE_jove-install");
         let root = prefix.layout.root().display().to_string();
         let script = format!("ulimit -Sn 1024; exec {program} {command} --root {root}");
-        std::process::Command::new("/bin/sh").args(["-c", &script]).stdin(std::process::Stdio::null()).status().expect("run")
+        std::process::Command::new("/bin/sh")
+            .args(["-c", &script])
+            .stdin(std::process::Stdio::null())
+            .status()
+            .expect("run")
     };
     assert!(run("internal-keeper").success());
     prefix.commit(1);

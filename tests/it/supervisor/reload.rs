@@ -63,7 +63,10 @@ fn a_changed_configuration_is_read_without_a_restart_and_a_bad_one_is_backed_out
     until("its reading", || (read(&prefix) == "one").then_some(()));
     prefix.generation(2, vec![configured(&prefix, 2, "two")]);
     prefix.commit(2);
-    assert_eq!((prefix.pid("web"), prefix.status("web").restarts, link(&prefix).as_str()), (first, 0, "2-web/app.conf"));
+    assert_eq!(
+        (prefix.pid("web"), prefix.status("web").restarts, link(&prefix).as_str()),
+        (first, 0, "2-web/app.conf")
+    );
     until("its reading", || (read(&prefix) == "two").then_some(()));
     // Nothing shows that it has read the third, so that the second is put back and read again.
     prefix.generation(3, vec![configured(&prefix, 3, "bad three")]);
