@@ -268,6 +268,25 @@ pub fn redirect_output(to: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes this process run another program. Signals stay blocked, so that none is lost.
+pub(super) fn exec(argv: &[CString], vars: &[CString]) -> io::Error {
+    let pointers = |strings: &[CString]| -> Vec<*const libc::c_char> {
+        strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
+    };
+    let (argv, vars) = (pointers(argv), pointers(vars));
+    // SAFETY: both end with a null pointer, and the strings live on.
+    unsafe { libc::execve(argv[0], argv.as_ptr(), vars.as_ptr()) };
+    io::Error::last_os_error()
+}
+
+/// A descriptor that another program of this process left open for this one; `None` if it is not open.
+pub(super) fn take_descriptor(number: i32) -> Option<OwnedFd> {
+    // SAFETY: asks only whether it is open.
+    let is_open = number > 2 && unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0;
+    // SAFETY: it is open, and nothing in this program has it: it came over exec, and each is taken once.
+    is_open.then(|| unsafe { OwnedFd::from_raw_fd(number) })
+}
+
 /// Blocks some signals and gives a descriptor to read them from.
 ///
 /// # Errors

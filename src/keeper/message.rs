@@ -16,6 +16,11 @@ const LONGEST: usize = 64 << 20;
 /// What the supervisor asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
+    /// When the supervisor ends after this, the keeper becomes that program, and keeps what it holds.
+    Become {
+        /// The program.
+        program: PathBuf,
+    },
     /// The service has ended and is not started again: its exit record and lease go.
     Forget {
         /// Which.

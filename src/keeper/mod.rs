@@ -18,6 +18,7 @@
 pub mod child;
 mod children;
 pub mod fifo;
+mod handover;
 pub mod lease;
 mod limit;
 mod link;
@@ -35,7 +36,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::host::HostError;
+use self::handover::State;
+use crate::host::{Host, HostError};
 use crate::layout::Layout;
 
 /// Why the keeper cannot work.
@@ -83,19 +85,27 @@ pub enum KeeperError {
 /// # Errors
 /// If it cannot begin.
 pub fn run(root: &Path, program: &Path) -> Result<(), KeeperError> {
-    child::detach().map_err(|source| KeeperError::System { what: "fork", source })?;
+    let mut vars = Host::current()?.vars;
+    let left = State::read(&mut vars).map_err(|source| KeeperError::System { what: "taking over", source })?;
+    if left.is_none() {
+        child::detach().map_err(|source| KeeperError::System { what: "fork", source })?;
+    }
     let layout = Layout::new(root);
     for folder in [layout.run(), layout.log()] {
         private_folder(&folder)?;
     }
     let run = at(&layout.run(), fs::canonicalize(layout.run()))?;
-    let Some(lock) = take_lock(&run.join("keeper.lock"))? else { return Ok(()) };
+    let (left, lock) = match left {
+        Some((left, lock)) => (Some(left), Some(lock)),
+        None => (None, take_lock(&run.join("keeper.lock"))?),
+    };
+    let Some(lock) = lock else { return Ok(()) };
     private_folder(&lease::folder(&run))?;
     let log = open_log(&layout.log().join("supervisor.log"))?;
     // A failure from here on is seen by both, whoever started the keeper and whoever reads its log.
     let said = at(&run, log.try_clone())?;
-    let done = task::Keeper::new(root, program, run, log).and_then(|mut keeper| keeper.serve());
-    drop(lock);
+    let keeper = task::Keeper::new((root, program), run, (lock, log), (vars, left));
+    let done = keeper.and_then(|mut keeper| keeper.serve());
     done.inspect_err(|error| drop(writeln!(&said, "keeper: {error}")))
 }
 

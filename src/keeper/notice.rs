@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
@@ -38,6 +38,12 @@ impl Ear {
             heard.push(String::from_utf8_lossy(&buffer[..count]).into_owned());
         }
         heard
+    }
+}
+
+impl From<OwnedFd> for Ear {
+    fn from(descriptor: OwnedFd) -> Self {
+        Self { socket: UnixDatagram::from(descriptor) }
     }
 }
 

@@ -53,6 +53,20 @@ impl Held {
         self.0.get(address).map(|socket| socket.listener.as_fd())
     }
 
+    /// All, with their addresses.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, BorrowedFd<'_>)> {
+        self.0.iter().map(|(address, socket)| (address.as_str(), socket.listener.as_fd()))
+    }
+
+    /// Holds a socket that the former program of this process held.
+    pub(super) fn take_up(&mut self, text: String, listener: OwnedFd) {
+        let file = match text.parse::<Address>() {
+            Ok(Address::Unix(path)) => Some((path.clone(), inode(&path))),
+            Ok(Address::Tcp(_)) | Err(_) => None,
+        };
+        self.0.insert(text, Socket { listener, file });
+    }
+
     /// Closes what listens there.
     pub(super) fn release(&mut self, addresses: &[String]) {
         for address in addresses {

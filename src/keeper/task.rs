@@ -15,6 +15,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, getrlimit, set
 
 use super::child::{self, Child};
 use super::children::Running;
+use super::handover::State;
 use super::lease;
 use super::link::Link;
 use super::mark::{self, Tree};
@@ -22,7 +23,6 @@ use super::message::{Reply, Request};
 use super::notice::Ear;
 use super::socket::Held;
 use super::{KeeperError, at, proc};
-use crate::host::Host;
 use crate::service::Exit;
 use crate::service::notice::{self, Notice};
 
@@ -40,13 +40,16 @@ const GIVEN_UP: u32 = 4;
 pub(super) struct Keeper {
     pub(super) root: PathBuf,
     program: PathBuf,
+    /// The program that it is to become.
+    next: Option<PathBuf>,
+    pub(super) lock: File,
     pub(super) run: PathBuf,
     log: File,
     pub(super) null: File,
     signals: OwnedFd,
     /// The limit of open files that services get: what the keeper was started with.
     pub(super) files: Rlimit,
-    vars: BTreeMap<String, String>,
+    pub(super) vars: BTreeMap<String, String>,
     pub(super) children: BTreeMap<String, Running>,
     pub(super) fifos: BTreeMap<String, Vec<OwnedFd>>,
     pub(super) ears: BTreeMap<String, Ear>,
@@ -58,22 +61,30 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(root: &Path, program: &Path, run: PathBuf, log: File) -> Result<Self, KeeperError> {
+    /// A keeper; with what its former program left, if it is a program that takes over.
+    pub(super) fn new(
+        (root, program): (&Path, &Path),
+        run: PathBuf,
+        (lock, log): (File, File),
+        (vars, left): (BTreeMap<String, String>, Option<State>),
+    ) -> Result<Self, KeeperError> {
         let system = |what| move |source: io::Error| KeeperError::System { what, source };
         rustix::process::set_child_subreaper(Pid::from_raw(1)).map_err(|e| system("prctl")(e.into()))?;
-        let files = getrlimit(Resource::Nofile);
+        let files = left.as_ref().map_or_else(|| getrlimit(Resource::Nofile), State::files);
         let _ = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, maximum: files.maximum });
         rustix::process::chdir("/").map_err(|e| system("chdir")(e.into()))?;
         let signals = [libc::SIGCHLD, libc::SIGHUP, libc::SIGINT, libc::SIGTERM];
         let mut keeper = Self {
             root: root.to_owned(),
             program: program.to_owned(),
+            next: None,
+            lock,
             run,
             log,
             null: at(Path::new("/dev/null"), File::options().read(true).write(true).open("/dev/null"))?,
             signals: child::signal_descriptor(&signals).map_err(system("signalfd"))?,
             files,
-            vars: Host::current()?.vars,
+            vars,
             children: BTreeMap::new(),
             fifos: BTreeMap::new(),
             ears: BTreeMap::new(),
@@ -83,17 +94,26 @@ impl Keeper {
             early_deaths: 0,
             is_told_to_end: false,
         };
-        keeper.adopt()?;
+        match left {
+            Some(left) => keeper.take_up(left),
+            None => keeper.adopt()?,
+        }
         Ok(keeper)
     }
 
     /// Works until it was told to end and the supervisor is gone.
     pub(super) fn serve(&mut self) -> Result<(), KeeperError> {
+        // What ended while another program was here.
+        self.reap();
         loop {
             if self.link.is_none() {
                 if self.is_told_to_end {
                     self.finish();
                     return Ok(());
+                }
+                if let Some(program) = self.next.take() {
+                    let error = self.become_program(&program);
+                    self.say(&format!("{} cannot take over: {error}", program.display()));
                 }
                 self.start_supervisor_if_due()?;
             }
@@ -223,6 +243,9 @@ impl Keeper {
         if self.is_told_to_end {
             return;
         }
+        if self.next.is_some() {
+            return;
+        }
         self.early_deaths = if self.started.elapsed() < EARLY { self.early_deaths + 1 } else { 0 };
         self.say(&format!("the supervisor {exit}; it is started again"));
         if self.early_deaths == GIVEN_UP {
@@ -293,6 +316,7 @@ impl Keeper {
 
     fn obey(&mut self, request: Request) {
         match request {
+            Request::Become { program } => self.next = Some(program),
             Request::Forget { service, is_gone } => self.forget(&service, is_gone),
             Request::KillTree { service } => {
                 let tree = self.children.get(&service).map(|child| child.tree);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 
 use super::{Effect, Event, Life, Moment, Next, Phase, step};
+use crate::service::notice::Notice;
 use crate::service::testing::spec;
 use crate::service::{Exit, Kind, Probe, ProbeKind, Restart, RestartPolicy, ServiceSpec};
 
@@ -157,8 +158,101 @@ fn a_change_gives_a_failed_one_another_chance() {
     assert_eq!(life.phase, Phase::Failed);
 }
 
+fn speaking() -> ServiceSpec {
+    ServiceSpec {
+        ready: Some(Probe::new(ProbeKind::Notify)),
+        watchdog: Some(Duration::from_secs(3)),
+        ..spec("web")
+    }
+}
+
+#[test]
+fn what_it_says_decides() {
+    use Notice::{Extend, MainPid, Ready, Status, Stopping, Watchdog, WatchdogUsec};
+    let seconds = Duration::from_secs;
+    let events = vec![
+        Event::Notice(Ready),
+        Event::Start,
+        Event::Go,
+        Event::Spawned(7),
+        Event::Notice(Extend(seconds(10))),
+        Event::Notice(Extend(seconds(90))),
+        Event::Notice(MainPid(8)),
+        Event::Main(8),
+        Event::Notice(Status("half".into())),
+        Event::Notice(Ready),
+        Event::Notice(Watchdog),
+        Event::Notice(WatchdogUsec(seconds(0))),
+        Event::Notice(Stopping),
+        Event::Exited(Exit::Code(0)),
+        cleared(),
+    ];
+    let (life, told) = live(&speaking(), events);
+    insta::assert_snapshot!(told, @r#"
+    Notice(Ready) → Stopped []
+    Start → Waiting []
+    Go → Spawning [Spawn]
+    Spawned(7) → Starting [Timer(3, 60s)]
+    Notice(Extend(10s)) → Starting []
+    Notice(Extend(90s)) → Starting [Timer(3, 90s)]
+    Notice(MainPid(8)) → Starting []
+    Main(8) → Starting []
+    Notice(Status("half")) → Starting []
+    Notice(Ready) → Ready [Timer(4, 10s), Watchdog(4, Some(3s))]
+    Notice(Watchdog) → Ready [Watchdog(4, Some(3s))]
+    Notice(WatchdogUsec(0ns)) → Ready [Watchdog(4, None)]
+    Notice(Stopping) → Stopping(Judge) [Timer(5, 10s)]
+    Exited(Code(0)) → Clearing(Retry) [KillTree]
+    Cleared { killed: 0, left: [] } → Backoff [Timer(7, 100ms)]
+    "#);
+    assert_eq!(life.status.as_deref(), Some("half"));
+}
+
+#[test]
+fn silence_is_ended_by_sigabrt_and_tried_again() {
+    let events = vec![
+        Event::Start,
+        Event::Go,
+        Event::Spawned(7),
+        Event::Notice(Notice::Ready),
+        Event::Watchdog(3),
+        Event::Watchdog(4),
+        Event::Exited(Exit::Signal(6)),
+        cleared(),
+    ];
+    let (life, told) = live(&speaking(), events);
+    insta::assert_snapshot!(told, @r"
+    Start → Waiting []
+    Go → Spawning [Spawn]
+    Spawned(7) → Starting [Timer(3, 60s)]
+    Notice(Ready) → Ready [Timer(4, 10s), Watchdog(4, Some(3s))]
+    Watchdog(3) → Ready []
+    Watchdog(4) → Stopping(Retry) [Signal(6), Timer(5, 10s)]
+    Exited(Signal(6)) → Clearing(Retry) [KillTree]
+    Cleared { killed: 0, left: [] } → Backoff [Timer(7, 100ms)]
+    ");
+    assert_eq!(life.reason.as_deref(), Some("it gave no sign of life within 3 s"));
+}
+
+fn any_notice() -> impl Strategy<Value = Notice> {
+    prop_oneof![
+        (0u64..100).prop_map(|seconds| Notice::Extend(Duration::from_secs(seconds))),
+        Just(Notice::MainPid(8)),
+        Just(Notice::Ready),
+        Just(Notice::Reloading),
+        Just(Notice::Status("busy".into())),
+        Just(Notice::Stopping),
+        Just(Notice::Watchdog),
+        Just(Notice::WatchdogTrigger),
+        (0u64..9).prop_map(|seconds| Notice::WatchdogUsec(Duration::from_secs(seconds))),
+    ]
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
+        any_notice().prop_map(Event::Notice),
+        Just(Event::Main(8)),
+        (0u64..40).prop_map(Event::Watchdog),
         Just(Event::Start),
         Just(Event::Stop),
         Just(Event::Restart),
@@ -185,7 +279,7 @@ struct World {
 impl World {
     fn allows(&self, event: &Event) -> bool {
         match event {
-            Event::Exited(_) => self.runs,
+            Event::Exited(_) | Event::Main(_) => self.runs,
             Event::Spawned(_) | Event::SpawnFailed(_) => self.spawning,
             Event::Cleared { .. } => self.clearing,
             Event::Adopted { .. } => false,
@@ -216,8 +310,8 @@ impl World {
 
 proptest! {
     #[test]
-    fn whatever_happens(events in proptest::collection::vec(any_event(), 1..200), has_probe: bool, is_step: bool) {
-        let mut spec = if has_probe { probed() } else { spec("web") };
+    fn whatever_happens(events in proptest::collection::vec(any_event(), 1..200), which in 0..3, is_step: bool) {
+        let mut spec = [probed, speaking, || spec("web")][which as usize]();
         if is_step {
             spec.kind = Kind::Step { key: "1".into() };
         }
@@ -241,6 +335,26 @@ proptest! {
                     Phase::Stopped | Phase::Stopping(Next::Stop) | Phase::Clearing(Next::Stop) | Phase::Spawning
                 ), "{:?}", next.phase);
             }
+            for effect in &effects {
+                match effect {
+                    // Only what is ready must give signs of life, and only what runs is told to end.
+                    Effect::Watchdog(serial, _) => {
+                        assert!(next.phase == Phase::Ready && *serial == next.serial);
+                    }
+                    Effect::Signal(_) => assert!(world.runs && matches!(next.phase, Phase::Stopping(_))),
+                    Effect::Timer(serial, _) => assert_eq!(*serial, next.serial),
+                    Effect::KillTree
+                    | Effect::ProbeLive(_)
+                    | Effect::ProbeReady(_)
+                    | Effect::Record
+                    | Effect::Spawn => {}
+                }
+            }
+            // What has been told to end, or says that it ends, has a bound.
+            if matches!(next.phase, Phase::Stopping(_)) && next.phase != life.phase && !matches!(life.phase, Phase::Stopping(_)) {
+                assert!(effects.iter().any(|effect| matches!(effect, Effect::Timer(..))));
+            }
+            assert!(!next.is_reloading || next.phase == Phase::Ready || !next.is_up());
             // Giving up comes only after a burst, or from a step.
             if next.phase == Phase::Failed && life.phase != Phase::Failed && !is_step {
                 let recent = spawns.iter().filter(|start| now - **start < 30.0).count();

@@ -15,11 +15,18 @@ use super::http::{Body, ResponseHead, read_head};
 use super::message::{Event, Outcome, ServicesRequest, Status, SwitchEvent, SwitchOutcome, SwitchRequest};
 use super::socket_path;
 use crate::generation;
+use crate::keeper::proc;
 use crate::layout::Layout;
 use crate::name::PartName;
 
 /// How long a supervisor may take to answer a question, and to come up.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long one supervisor may take to follow another.
+const BETWEEN: Duration = Duration::from_secs(5);
+
+/// A change that was missed is found after this long.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// Why the supervisor could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -71,14 +78,24 @@ impl Client {
     /// If there is one that cannot be reached, or the socket is somebody else's.
     pub fn connect(layout: &Layout) -> Result<Option<Self>, ClientError> {
         let Some(path) = socket_path(layout) else { return Ok(None) };
-        match open(&path) {
-            Ok(_) => Ok(Some(Self { layout: layout.clone(), path })),
-            Err(ClientError::Connect { source, .. })
-                if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) =>
-            {
-                Ok(None)
+        let end = Instant::now() + BETWEEN;
+        loop {
+            // The watch stands before the question, so that no change falls between.
+            let changes = path.parent().and_then(|run| Changes::of(run).ok());
+            match open(&path) {
+                Ok(_) => return Ok(Some(Self { layout: layout.clone(), path })),
+                Err(ClientError::Connect { source, .. })
+                    if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) =>
+                {
+                    // Between two supervisors: the keeper is there, and starts the next one at this moment.
+                    let left = end.saturating_duration_since(Instant::now());
+                    match changes.filter(|_| !left.is_zero() && has_keeper(layout)) {
+                        Some(changes) => changes.wait(left.min(GLANCE)).map_err(ClientError::Talk)?,
+                        None => return Ok(None),
+                    }
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => Err(error),
         }
     }
 
@@ -299,7 +316,11 @@ impl Client {
         body: Option<&[u8]>,
         patience: Option<Duration>,
     ) -> Result<Body, ClientError> {
-        let mut stream = open(&self.path)?;
+        // A supervisor that has just ended is followed by another.
+        let mut stream = match open(&self.path) {
+            Err(ClientError::Connect { .. }) if Self::connect(&self.layout)?.is_some() => open(&self.path)?,
+            opened => opened?,
+        };
         stream.set_read_timeout(patience).map_err(ClientError::Talk)?;
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: jove\r\nconnection: close\r\n");
         if let Some(body) = body {
@@ -321,6 +342,13 @@ impl Client {
         body.read_to_string(&mut text).map_err(ClientError::Talk)?;
         Err(ClientError::Refused(text.trim().to_owned()))
     }
+}
+
+/// Whether a keeper lives that starts a supervisor whenever there is none.
+fn has_keeper(layout: &Layout) -> bool {
+    let number = std::fs::read_to_string(layout.run().join("keeper.lock")).unwrap_or_default();
+    let stat = number.trim().parse().ok().and_then(proc::stat);
+    stat.is_some_and(|stat| stat.state != 'Z')
 }
 
 fn open(path: &Path) -> Result<UnixStream, ClientError> {

@@ -59,6 +59,7 @@ impl Core {
             held: std::collections::BTreeSet::new(),
             listens: std::collections::VecDeque::new(),
             is_ending: false,
+            is_handing_over: false,
             listeners: Vec::new(),
         };
         Self {

@@ -35,6 +35,8 @@ pub(super) struct Inner {
     pub listens: VecDeque<oneshot::Sender<Option<(String, String)>>>,
     /// Everything is being stopped for good.
     pub is_ending: bool,
+    /// Another program takes over.
+    pub is_handing_over: bool,
     /// Who listens to events.
     pub listeners: Vec<UnboundedSender<SwitchEvent>>,
 }

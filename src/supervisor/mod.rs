@@ -40,6 +40,7 @@ mod socket;
 mod spawn;
 mod switch;
 mod task;
+mod upgrade;
 mod watch;
 
 use std::io;

@@ -21,7 +21,7 @@ use tokio::task::LocalSet;
 use super::control::{Action, Ask, Door, router};
 use super::core::Core;
 use super::message::SwitchEvent;
-use super::{LoadSecrets, SupervisorError, history, ops, recover, switch};
+use super::{LoadSecrets, SupervisorError, history, ops, recover, switch, upgrade};
 use crate::host::Host;
 use crate::keeper::message::{ChildRecord, Reply, Request, decode, encode};
 use crate::layout::Layout;
@@ -76,7 +76,10 @@ async fn supervise(layout: Layout, run: PathBuf, secrets: LoadSecrets) -> Result
     let _ = core.keeper.send(Request::Up);
     history::append(&core.layout, None, "supervisor", "started");
     let settling = Rc::clone(&core);
-    tokio::task::spawn_local(async move { recover::settle(&settling, found).await });
+    tokio::task::spawn_local(async move {
+        recover::settle(&settling, found).await;
+        upgrade::hand_over(settling).await;
+    });
     loop {
         tokio::select! {
             () = core.over.notified() => break,
@@ -91,7 +94,10 @@ async fn supervise(layout: Layout, run: PathBuf, secrets: LoadSecrets) -> Result
             },
         }
     }
-    let _ = std::fs::remove_file(path);
+    // The next supervisor puts its own in its place, so that nobody finds none.
+    if !core.inner.borrow().is_handing_over {
+        let _ = std::fs::remove_file(path);
+    }
     let _ = end.send(());
     let _ = tokio::time::timeout(LAST_WORDS, server).await;
     Ok(())
@@ -174,6 +180,8 @@ fn answer(core: &Rc<Core>, question: Ask) {
                 let last = act(&core, action).await;
                 let _ = events.send(last);
                 core.inner.borrow_mut().listeners.retain(|listener| !listener.same_channel(&events));
+                drop(events);
+                upgrade::hand_over(core).await;
             });
         }
         Ask::Events(count, sender) => drop(sender.send(history::last(&core.layout, count))),

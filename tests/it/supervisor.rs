@@ -5,6 +5,7 @@ mod notify;
 mod overlap;
 mod reload;
 mod sockets;
+mod upgrade;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -71,6 +72,15 @@ impl Prefix {
         };
         let services = Services { format: 1, generation: number, services, promises, data: Vec::new() };
         manifest.write(&self.layout, &services, "").expect("generation");
+    }
+
+    /// Says which store folder the supervising program of a generation is in.
+    fn set_program(&self, number: u32, folder: &str) {
+        let path = self.layout.generation(number).join("manifest.json");
+        let text = fs::read_to_string(&path).expect("manifest");
+        let named = text.replace("\"program\": null", &format!("\"program\": \"{folder}\""));
+        assert_ne!(text, named, "{text}");
+        fs::write(path, named).expect("manifest");
     }
 
     fn client(&self) -> Client {

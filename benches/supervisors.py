@@ -1,0 +1,360 @@
+#!/usr/bin/env python3
+"""Measures keeping services running: jove-install against supervisord, circus, s6, runit and horust, in one run.
+
+    cargo build --release && python3 benches/supervisors.py [--times N] [--services N] [path/to/jove-install]
+
+Peers are taken from PATH; one that is not there is left out and named. As Debian packages: s6, runit; as Python packages: supervisor,
+circus; as a crate: horust. Every tool runs the same program: `sleep` with a number that only this run uses. Nothing is
+asserted: a person reads the table. Medians, with minimum and maximum where several runs were made.
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program", nargs="?", default=HERE.parent / "target/release/jove-install", type=pathlib.Path)
+    parser.add_argument("--times", type=int, default=5, help="runs of each start and stop")
+    parser.add_argument("--crashes", type=int, default=11, help="crashes of each tool")
+    parser.add_argument("--services", type=int, default=100)
+    parser.add_argument("--only", help="one tool by name")
+    return parser.parse_args()
+
+
+def read(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def processes():
+    """Numbers, parents and command lines of all processes."""
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            stat = read(f"/proc/{name}/stat")
+            if stat:
+                fields = stat[stat.rindex(b")") + 2:].split()
+                if fields[0] != b"Z":
+                    yield int(name), int(fields[1]), read(f"/proc/{name}/cmdline").split(b"\0")
+
+
+def until(what, ask, longest=60.0):
+    end = time.perf_counter() + longest
+    while True:
+        answer = ask()
+        if answer:
+            return answer
+        if time.perf_counter() > end:
+            raise TimeoutError(what)
+
+
+class Tool:
+    """One supervisor with so many services. `service` is the program and arguments of the service of that number."""
+
+    name = ""
+    needs = ()
+
+    def __init__(self, home, count, program):
+        self.home, self.count, self.program = home, count, program
+        self.folder = home / self.name
+        self.folder.mkdir(parents=True)
+        self.mark = str(100000 + os.getpid())
+        self.process = None
+        self.fifo = self.folder / "started"
+        os.mkfifo(self.fifo)
+        self.line = os.open(self.fifo, os.O_RDWR | os.O_NONBLOCK)
+        self.prepare()
+
+    def service(self, number):
+        # The first one says when it has been started, to the microsecond; the others only sleep.
+        if number == 0:
+            return ["/bin/sh", "-c", f"echo $$ > {self.fifo}; exec /bin/sleep {self.mark}.0"]
+        return ["/bin/sleep", f"{self.mark}.{number}"]
+
+    def sleepers(self):
+        mark = f"{self.mark}.".encode()
+        return [pid for pid, _, words in processes() if len(words) > 1 and words[0].endswith(b"sleep") and words[1].startswith(mark)]
+
+    def said(self):
+        try:
+            return int(os.read(self.line, 4096).split()[-1])
+        except (BlockingIOError, IndexError):
+            return None
+
+    def spawn(self, command, **options):
+        log = open(self.folder / "out.log", "ab")
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, start_new_session=True, **options)
+
+    def own(self):
+        """The tool's own processes: descendants, and what carries its folder in its command, but no service."""
+        table = list(processes())
+        mine = {self.process.pid} if self.process else set()
+        for _ in range(6):
+            mine |= {pid for pid, parent, _ in table if parent in mine}
+        folder = str(self.folder).encode()
+        mine |= {pid for pid, _, words in table if any(folder in word for word in words)}
+        sleepers = set(self.sleepers())
+        return [pid for pid in mine if pid not in sleepers and pid != os.getpid()]
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+
+    def start(self):
+        raise NotImplementedError
+
+    def prepare(self):
+        pass
+
+    def up(self):
+        return lambda: len(self.sleepers()) >= self.count
+
+    def down(self):
+        return lambda: not self.sleepers()
+
+    def clean(self):
+        for pid in self.own() + self.sleepers():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        if self.process:
+            self.process.wait()
+        os.close(self.line)
+
+
+class Jove(Tool):
+    name = "jove-install"
+
+    def prepare(self):
+        # The service of the shell is a file, so that its quotes are its own.
+        parts = []
+        for number in range(self.count):
+            command = ", ".join("'%s'" % word for word in self.service(number))
+            parts.append(
+                f"[parts.s{number}]\nrecipe = 'command'\ncommand = [{command}]\nrestart_first = '0s'\nrestart_burst = 1000000\n"
+            )
+        (self.folder / "jove.toml").write_text("name = 'bench'\n" + "".join(parts))
+        self.env = {"HOME": str(self.folder), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+        self.run("install", "--quiet")
+        self.run("stop", "--quiet")
+
+    def run(self, *words):
+        subprocess.run([self.program, *words], cwd=self.folder, env=self.env, check=True, stdout=subprocess.DEVNULL)
+
+    def start(self):
+        self.spawn([self.program, "start", "--quiet"], env=self.env)
+
+    def stop(self):
+        self.spawn([self.program, "stop", "--quiet"], env=self.env)
+
+    def own(self):
+        return [pid for pid in super().own() if b"internal-" in read(f"/proc/{pid}/cmdline")]
+
+    def kill(self):
+        """Both processes, at once."""
+        for pid in self.own():
+            os.kill(pid, signal.SIGKILL)
+
+
+class Supervisord(Tool):
+    name, needs = "supervisord", ("supervisord",)
+
+    def prepare(self):
+        text = f"[supervisord]\nnodaemon=true\nlogfile={self.folder}/own.log\npidfile={self.folder}/pid\nminfds=4096\n"
+        for number in range(self.count):
+            command = " ".join("'%s'" % word if " " in word else word for word in self.service(number)).replace("%", "%%")
+            text += f"[program:s{number}]\ncommand={command}\nautorestart=true\nstartretries=1000000\nredirect_stderr=true\n"
+        (self.folder / "conf").write_text(text)
+
+    def start(self):
+        self.spawn([shutil.which("supervisord"), "-c", str(self.folder / "conf")])
+
+
+class Circus(Tool):
+    name, needs = "circus", ("circusd",)
+
+    def prepare(self):
+        ends = "\n".join(f"{name} = ipc://{self.folder}/{name}" for name in ("endpoint", "pubsub_endpoint"))
+        text = f"[circus]\n{ends}\n"
+        for number in range(self.count):
+            command = " ".join("'%s'" % word if " " in word else word for word in self.service(number)).replace("$$", "$$$$")
+            text += f"[watcher:s{number}]\ncmd = {command}\n"
+        (self.folder / "conf.ini").write_text(text)
+
+    def start(self):
+        self.spawn([shutil.which("circusd"), str(self.folder / "conf.ini")])
+
+
+class Folders(Tool):
+    """One folder a service, with a program `run` in it."""
+
+    def prepare(self):
+        for number in range(self.count):
+            run = self.folder / "services" / f"s{number}" / "run"
+            run.parent.mkdir(parents=True)
+            words = " ".join("'%s'" % word if " " in word else word for word in self.service(number))
+            run.write_text(f"#!/bin/sh\nexec {words}\n")
+            run.chmod(0o755)
+
+
+class S6(Folders):
+    name, needs = "s6", ("s6-svscan", "s6-svscanctl")
+
+    def start(self):
+        self.spawn([shutil.which("s6-svscan"), str(self.folder / "services")])
+
+    def stop(self):
+        subprocess.run([shutil.which("s6-svscanctl"), "-t", str(self.folder / "services")], check=True)
+
+
+class Runit(Folders):
+    name, needs = "runit", ("runsvdir",)
+
+    def start(self):
+        self.spawn([shutil.which("runsvdir"), str(self.folder / "services")])
+
+    def stop(self):
+        self.process.send_signal(signal.SIGHUP)
+
+
+class Horust(Tool):
+    name, needs = "horust", ("horust",)
+
+    def prepare(self):
+        folder = self.folder / "services"
+        folder.mkdir()
+        for number in range(self.count):
+            words = " ".join("'%s'" % word if " " in word else word for word in self.service(number))
+            (folder / f"s{number}.toml").write_text(
+                f"command = \"\"\"{words}\"\"\"\n[restart]\nstrategy = \"always\"\nbackoff = \"0s\"\nattempts = 1000000\n"
+            )
+
+    def start(self):
+        self.spawn([shutil.which("horust"), "--services-path", str(self.folder / "services"), "--uds-folder-path", str(self.folder)])
+
+
+TOOLS = (Jove, Supervisord, Circus, S6, Runit, Horust)
+
+
+def pss(pids):
+    total = 0
+    for pid in pids:
+        for line in read(f"/proc/{pid}/smaps_rollup").splitlines():
+            if line.startswith(b"Pss:"):
+                total += int(line.split()[1])
+    return total
+
+
+def woken(pids):
+    """How often these processes have slept, and the ticks of processor time that they took."""
+    sleeps = ticks = 0
+    for pid in pids:
+        for task in os.listdir(f"/proc/{pid}/task") if os.path.isdir(f"/proc/{pid}/task") else []:
+            for line in read(f"/proc/{pid}/task/{task}/status").splitlines():
+                if line.startswith(b"voluntary_ctxt_switches"):
+                    sleeps += int(line.split()[1])
+        fields = read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        if fields:
+            ticks += int(fields[11]) + int(fields[12])
+    return sleeps, ticks
+
+
+def measure(kind, home, options, count):
+    tool = kind(home, count, options.program.resolve())
+    row = {"start": [], "stop": [], "crash": []}
+    try:
+        for turn in range(options.times):
+            tool.said()
+            begin = time.perf_counter()
+            tool.start()
+            until("start", tool.up())
+            row["start"].append((time.perf_counter() - begin) * 1000)
+            if turn == 0:
+                life(tool, row, options)
+            begin = time.perf_counter()
+            tool.stop()
+            until("stop", tool.down())
+            row["stop"].append((time.perf_counter() - begin) * 1000)
+            if isinstance(tool, Runit):
+                # It leaves its own processes to end by themselves.
+                tool.process.wait()
+            until("the tool's end", lambda: not [pid for pid in tool.own() if pid != tool.process.pid], 30)
+            tool.process.wait()
+    finally:
+        tool.clean()
+    return row
+
+
+def life(tool, row, options):
+    """What is measured while it runs."""
+    time.sleep(2)
+    own = tool.own()
+    row["pss"] = pss(own)
+    before = woken(own)
+    time.sleep(5)
+    after = woken(own)
+    row["woken"] = (after[0] - before[0]) / 5
+    if options.crashes:
+        for _ in range(options.crashes):
+            first = [pid for pid in tool.sleepers() if read(f"/proc/{pid}/cmdline").split(b"\0")[1].endswith(b".0")]
+            while tool.said():
+                pass
+            begin = time.perf_counter()
+            os.kill(first[0], signal.SIGKILL)
+            until("a new process", tool.said, 30)
+            row["crash"].append((time.perf_counter() - begin) * 1000)
+            until("its program", tool.up())
+            time.sleep(0.05)
+
+
+def shown(series, unit="ms"):
+    if not series:
+        return "-"
+    low, middle, high = min(series), statistics.median(series), max(series)
+    return f"{middle:.1f} ({low:.1f}–{high:.1f}) {unit}"
+
+
+def main():
+    options = arguments()
+    if not options.program.exists():
+        sys.exit(f"{options.program} is not there: cargo build --release")
+    home = pathlib.Path(tempfile.mkdtemp(prefix="jove-bench", dir="/tmp"))
+    print(f"{options.services} services, {os.cpu_count()} cores, Linux {os.uname().release}; medians (least–most)\n")
+    print("| tool | start to all running | memory (PSS) | crash to running | sleeps a second, idle | stop to all gone |")
+    print("|---|---|---|---|---|---|", flush=True)
+    try:
+        for kind in TOOLS:
+            missing = [name for name in kind.needs if not shutil.which(name)]
+            if missing or (options.only and options.only != kind.name):
+                if missing:
+                    print(f"| {kind.name} | not in PATH: {', '.join(missing)} | | | | |", flush=True)
+                continue
+            try:
+                row = measure(kind, home, options, options.services)
+            except (TimeoutError, subprocess.CalledProcessError) as error:
+                print(f"| {kind.name} | failed: {error} | | | | |", flush=True)
+                continue
+            print(
+                f"| {kind.name} | {shown(row['start'])} | {row.get('pss', 0) / 1024:.1f} MiB | {shown(row['crash'])}"
+                f" | {row.get('woken', 0):.1f} | {shown(row['stop'])} |", flush=True,
+            )
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
