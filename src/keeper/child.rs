@@ -13,6 +13,7 @@ use std::ptr;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Resource, Rlimit, WaitOptions};
 
+use crate::sandbox::{BeforeExec as _, Ruleset};
 use crate::service::Exit;
 
 /// A child that is about to be made.
@@ -40,10 +41,12 @@ pub struct Child<'a> {
     pub nice: Option<i32>,
     /// How readily the kernel ends it when memory runs out.
     pub oom: Option<CString>,
+    /// Which files it may use.
+    pub rules: Option<Ruleset>,
 }
 
 /// What was being done when a child failed before its program ran.
-const STAGES: [&str; 7] = [
+const STAGES: [&str; 8] = [
     "",
     "connecting its input and output",
     "entering its folder",
@@ -51,6 +54,7 @@ const STAGES: [&str; 7] = [
     "setting how it gives way (`nice`)",
     "setting how it stands when memory runs out (`oom`)",
     "giving it its sockets",
+    "closing it in (`writes`)",
 ];
 const RUNNING: u8 = 0;
 const CONNECTING: u8 = 1;
@@ -59,6 +63,7 @@ const LIMITING: u8 = 3;
 const GIVING_WAY: u8 = 4;
 const STANDING: u8 = 5;
 const PASSING: u8 = 6;
+const CLOSING: u8 = 7;
 
 /// What a child is made from, prepared before the fork.
 struct Prepared<'a> {
@@ -169,6 +174,11 @@ fn become_program(mut prepared: Prepared<'_>, parent: BorrowedFd<'_>) -> ! {
         // Refused below another marked process: then the service is known by its session only.
         let _ = rustix::process::setrlimit(Resource::Rttime, Rlimit { current: Some(mark), maximum: Some(mark) });
     }
+    if let Some(rules) = &child.rules
+        && let Err(error) = rules.apply()
+    {
+        refuse(line, error.raw_os_error().unwrap_or(libc::EIO), CLOSING);
+    }
     let mut pid = *b"LISTEN_PID=\0\0\0\0\0\0\0\0\0\0\0\0";
     if child.tells_pid {
         write_number(&mut pid[b"LISTEN_PID=".len()..], rustix::process::getpid().as_raw_nonzero().get());
@@ -266,6 +276,42 @@ pub fn redirect_output(to: BorrowedFd<'_>) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Gives back the memory of code and constants that only starting needed; what is needed again comes back by itself.
+pub fn forget_code() {
+    let text = std::fs::read_to_string("/proc/self/smaps").unwrap_or_default();
+    let own = std::fs::read_link("/proc/self/exe").unwrap_or_default().display().to_string();
+    if own.is_empty() {
+        return;
+    }
+    let mut range = None;
+    for line in text.lines() {
+        let mut words = line.split_ascii_whitespace();
+        match (words.next().unwrap_or_default(), words.next().unwrap_or_default()) {
+            // A page that was written to has no other place than here.
+            ("Anonymous:" | "Swap:", size) if size != "0" => range = None,
+            ("VmFlags:", _) => {
+                if let Some((from, to)) = range.take() {
+                    let start: *mut libc::c_void = ptr::without_provenance_mut(from);
+                    // SAFETY: these pages are as the program's file has them, and are read from it again when they are needed.
+                    unsafe { libc::madvise(start, to - from, libc::MADV_DONTNEED) };
+                }
+            }
+            (first, may) => {
+                if let Some((from, to)) = first.split_once('-') {
+                    let number = |text| usize::from_str_radix(text, 16).ok();
+                    let is_constant = !may.contains('w') && line.ends_with(&own);
+                    range = number(from).zip(number(to)).filter(|_| is_constant);
+                }
+            }
+        }
+    }
+    #[cfg(target_env = "gnu")]
+    // SAFETY: gives free memory back, and touches none that is in use.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// Makes this process run another program. Signals stay blocked, so that none is lost.

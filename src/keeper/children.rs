@@ -18,6 +18,7 @@ use super::message::{ChildRecord, Spawn};
 use super::notice::{self, Ear};
 use super::task::Keeper;
 use super::{KeeperError, fifo, limit, proc};
+use crate::sandbox::Ruleset;
 use crate::service::Exit;
 
 /// One service's process.
@@ -114,13 +115,25 @@ impl Keeper {
             return Err(format!("nothing listens on {address} for it"));
         }
         let limits = limit::of(&spawn.limits, self.files)?;
-        let lease = self.make_child(spawn, limits).map_err(|error| format!("{program}: {error}"))?;
+        let rules = match &spawn.access {
+            Some(access) => Ruleset::prepare(access).map_err(|error| error.to_string())?,
+            None => None,
+        };
+        if spawn.access.is_some() && rules.is_none() {
+            self.say(&format!("{service} can write where it likes: this machine has no Landlock that is of use"));
+        }
+        let lease = self.make_child(spawn, limits, rules).map_err(|error| format!("{program}: {error}"))?;
         let (pid, tree) = (lease.pid, self.tree(&service, lease.pid));
         self.children.insert(service, Running { lease, adopted: None, exit: None, tree, said: BTreeMap::new() });
         Ok(pid)
     }
 
-    fn make_child(&mut self, spawn: Spawn, limits: Vec<(Resource, Rlimit)>) -> io::Result<Lease> {
+    fn make_child(
+        &mut self,
+        spawn: Spawn,
+        limits: Vec<(Resource, Rlimit)>,
+        rules: Option<Ruleset>,
+    ) -> io::Result<Lease> {
         let mut vars = variables(&spawn, &self.run)?;
         let service = spawn.service;
         self.hold_fifos(&service)?;
@@ -142,6 +155,7 @@ impl Keeper {
             umask: spawn.limits.umask.unwrap_or(0o022),
             nice: spawn.limits.nice,
             oom: spawn.limits.oom.map(word).transpose()?,
+            rules,
         };
         let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         let mut lease = Lease {

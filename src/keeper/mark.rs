@@ -63,9 +63,28 @@ impl Tree {
     /// Says how many were killed and who is still there (in a system call that cannot be interrupted).
     #[must_use]
     pub fn kill(self) -> (usize, Vec<i32>) {
+        self.kill_among(|| self.members())
+    }
+
+    /// The same where all members are known to descend from these processes: no other process of the machine is looked at.
+    #[must_use]
+    pub fn kill_below(self, roots: impl Fn() -> Vec<i32>) -> (usize, Vec<i32>) {
+        let is_alive = |pid: &i32| proc::stat(*pid).is_some_and(|stat| stat.state != 'Z');
+        self.kill_among(|| {
+            let mut found = roots();
+            let mut next = 0;
+            while let Some(pid) = found.get(next).copied() {
+                found.extend(proc::children(pid));
+                next += 1;
+            }
+            found.into_iter().filter(|pid| self.holds(*pid)).filter(is_alive).collect()
+        })
+    }
+
+    fn kill_among(self, members: impl Fn() -> Vec<i32>) -> (usize, Vec<i32>) {
         let mut held: BTreeMap<i32, OwnedFd> = BTreeMap::new();
         for _ in 0..ROUNDS {
-            let fresh: Vec<i32> = self.members().into_iter().filter(|pid| !held.contains_key(pid)).collect();
+            let fresh: Vec<i32> = members().into_iter().filter(|pid| !held.contains_key(pid)).collect();
             if fresh.is_empty() {
                 break;
             }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::sandbox::Access;
 use crate::service::{Exit, Limits};
 
 /// No message is longer; a length above this means that the other side is not ours.
@@ -88,6 +89,8 @@ pub struct Spawn {
     pub notifies: bool,
     /// What its processes may use.
     pub limits: Limits,
+    /// The only files that they may read and write, where the kernel can see to that.
+    pub access: Option<Access>,
 }
 
 /// Hides the variables: they may hold secrets.

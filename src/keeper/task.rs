@@ -208,6 +208,7 @@ impl Keeper {
             umask: 0o022,
             nice: None,
             oom: None,
+            rules: None,
         };
         Link::new(child::spawn(&child, |_| Ok(()))?, ours)
     }
@@ -319,9 +320,7 @@ impl Keeper {
             Request::Become { program } => self.next = Some(program),
             Request::Forget { service, is_gone } => self.forget(&service, is_gone),
             Request::KillTree { service } => {
-                let tree = self.children.get(&service).map(|child| child.tree);
-                let tree = tree.unwrap_or(Tree { mark: mark::of(&self.root, &service), session: None });
-                let (killed, left) = tree.kill();
+                let (killed, left) = self.kill_tree(&service);
                 self.send(&Reply::Killed { service, killed, left });
             }
             Request::List => {
@@ -354,8 +353,25 @@ impl Keeper {
             }
             Request::Up => {
                 let _ = child::redirect_output(self.log.as_fd());
+                child::forget_code();
             }
         }
+    }
+
+    /// Ends everything of a service. What one of our own children made, and lost, has become our child: only what was made
+    /// under another keeper must be looked for among all processes.
+    fn kill_tree(&self, service: &str) -> (usize, Vec<i32>) {
+        let Some(child) = self.children.get(service) else {
+            return Tree { mark: mark::of(&self.root, service), session: None }.kill();
+        };
+        if child.adopted.is_some() || child.tree.session.is_some() {
+            return child.tree.kill();
+        }
+        let others = self.children.values().filter(|other| other.lease.service != child.lease.service);
+        let others = others.filter(|other| other.exit.is_none()).map(|other| other.lease.pid);
+        let others: BTreeSet<i32> = others.chain(self.link.as_ref().map(|link| link.pid)).collect();
+        let own = rustix::process::getpid().as_raw_nonzero().get();
+        child.tree.kill_below(|| proc::children(own).into_iter().filter(|pid| !others.contains(pid)).collect())
     }
 
     fn signal(&self, service: &str, number: i32) {

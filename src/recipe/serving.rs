@@ -42,8 +42,10 @@ impl Evaluator<'_, '_> {
         let timeout = self.duration(place, form.timeout.as_ref());
         let limits = self.table(place, form.limits.as_ref(), "limits", Table::limits);
         let writes = match &form.writes {
-            None => Ok(None),
-            Some(_) => self.path_list(place, form.writes.as_ref()).map(Some),
+            Some(written) if self.written(place, &OptionType::Any, written)? != OptionValue::None => {
+                self.path_list(place, form.writes.as_ref()).map(Some)
+            }
+            Some(_) | None => Ok(None),
         };
         let (listens, sockets, (reload, reload_shows)) = (listens?, sockets?, reload?);
         if let (false, Some(written)) = (sockets.is_none(), &form.listens.as_ref().or(form.sockets.as_ref())) {

@@ -11,6 +11,7 @@ use super::entry::Entry;
 use super::pump::Pump;
 use crate::keeper::message::{Note, Request, Spawn};
 use crate::name::PartName;
+use crate::sandbox::Access;
 use crate::service::{ConfFile, Kind, SecretFile, ServiceSpec, Sockets};
 use crate::text::{Secrets, Text};
 
@@ -45,11 +46,22 @@ pub(super) fn spawn(core: &Core, name: &PartName) -> Result<(), String> {
         addresses: spec.held().to_vec(),
         tells_pid: spec.sockets == Sockets::ListenFds,
         notifies: spec.notifies(),
+        access: access(core, &spec),
         folder: spec.folder,
         note,
         limits: spec.limits,
     };
     core.keeper.send(Request::Spawn(Box::new(spawn))).map_err(|_| "the keeper is gone".to_owned())
+}
+
+/// The files of a service that may only write where it was said: there, below its own folders, and to devices. It reads what it
+/// likes but the secrets of the prefix.
+fn access(core: &Core, spec: &ServiceSpec) -> Option<Access> {
+    let writes = spec.writes.as_ref()?;
+    let own = [core.layout.data(&spec.part), core.run.join(spec.part.as_str()), core.run.join(spec.name.as_str())];
+    let own = own.into_iter().filter(|folder| folder.is_dir());
+    let places = writes.iter().cloned().chain(spec.folders.iter().cloned()).chain(own);
+    Some(places.fold(Access::read_all().hide(core.layout.state()), Access::write))
 }
 
 /// The variables that tell a service of the sockets that it gets.

@@ -78,6 +78,7 @@ async fn supervise(layout: Layout, run: PathBuf, secrets: LoadSecrets) -> Result
     let settling = Rc::clone(&core);
     tokio::task::spawn_local(async move {
         recover::settle(&settling, found).await;
+        crate::keeper::child::forget_code();
         upgrade::hand_over(settling).await;
     });
     loop {

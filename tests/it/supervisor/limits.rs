@@ -1,8 +1,10 @@
 //! What a service's processes may use.
 
+use std::fs;
 use std::time::Duration;
 
 use jove_install::condition::NeedCondition;
+use jove_install::sandbox::Machine;
 use jove_install::service::limit::Resource;
 use jove_install::service::{Kind, Limits, Need, ServiceSpec};
 use jove_install::supervisor::{ServiceState, SwitchOutcome};
@@ -73,4 +75,31 @@ fn a_thousand_services_run_within_a_soft_limit_of_1024_descriptors() {
     prefix.stop(&[]);
     let status = prefix.client().status().expect("status");
     assert!(status.services.iter().all(|service| service.state == ServiceState::Stopped && service.pid.is_none()));
+}
+
+#[test]
+fn it_writes_only_where_it_was_said_and_reads_no_secrets() {
+    if let Err(missing) = &Machine::current().landlock {
+        eprintln!("not tried: {missing}");
+        return;
+    }
+    let prefix = Prefix::new();
+    fs::create_dir(prefix.path("allowed")).expect("folder");
+    fs::write(prefix.path("state.toml"), "secret").expect("write");
+    let script = format!(
+        "echo fine > allowed/a && echo own > var/web/b && cat allowed/a var/web/b; echo no > elsewhere || echo refused; \
+         cat state.toml || echo hidden; sh -c 'echo no > elsewhere' || echo refused too; {FOREVER}"
+    );
+    let writes = Some(vec![prefix.path("allowed")]);
+    let folders = vec![prefix.path("var/web")];
+    prefix.generation(1, vec![ServiceSpec { writes, folders, ..prefix.service("web", &format!("exec 2>/dev/null; {script}")) }]);
+    prefix.commit(1);
+    let log = until("its words", || Some(prefix.log("web")).filter(|log| log.lines().count() == 5));
+    assert_eq!(log, "fine\nown\nrefused\nhidden\nrefused too\n");
+    assert!(!prefix.path("elsewhere").exists());
+    // What it is to write must be there.
+    let writes = Some(vec![prefix.path("missing")]);
+    prefix.generation(2, vec![ServiceSpec { writes, ..prefix.service("web", FOREVER) }]);
+    let SwitchOutcome::BackedOut { reason, .. } = prefix.switch(2) else { panic!("committed") };
+    assert!(reason.contains("missing` cannot be opened to the sandbox"), "{reason}");
 }
