@@ -16,6 +16,12 @@ impl Platform {
         Self(format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH))
     }
 
+    /// Any platform: `linux` and `aarch64`.
+    #[must_use]
+    pub fn of(system: &str, machine: &str) -> Self {
+        Self(format!("{system}-{machine}"))
+    }
+
     /// `linux`, `macos` …
     #[must_use]
     pub fn system(&self) -> &str {

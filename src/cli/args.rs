@@ -99,7 +99,7 @@ pub enum Verb {
     Plan(PlanArguments),
     /// Resolve every outside byte and write jove.lock
     #[command(
-        after_help = "Examples:\n  jove-install lock\n  jove-install lock --check\n  jove-install lock --upgrade env"
+        after_help = "Examples:\n  jove-install lock\n  jove-install lock --check\n  jove-install lock --upgrade env\n  jove-install lock --export environment tools > environment.yml"
     )]
     Lock(LockArguments),
     /// Where a setting comes from and what it overrode
@@ -162,6 +162,11 @@ pub enum Verb {
         after_help = "Examples:\n  jove-install wipe -p demo            # data, its passwords and jove.lock stay\n  jove-install wipe -p demo --data --yes"
     )]
     Wipe(WipeArguments),
+    /// Make conda packages of parts, in a channel of your own
+    #[command(
+        after_help = "Examples:\n  jove-install pack tools --channel ~/channel\n  jove-install pack web-packages db-packages --channel /srv/team\n\nThe channel is a folder, made if it is not there, that any client of conda reads: by its path, or served by a web server."
+    )]
+    Pack(PackArguments),
     /// Take over an installation that was moved, or that another folder made
     #[command(after_help = "Examples:\n  jove-install adopt -p dev")]
     Adopt,
@@ -255,6 +260,21 @@ pub struct LockArguments {
     /// Resolve anew: everything, or one part
     #[arg(long, value_name = "PART", num_args = 0..=1, default_missing_value = "*", conflicts_with = "check")]
     pub upgrade: Option<String>,
+    /// Print what is locked in the words of other tools, and change nothing
+    #[arg(long, value_name = "FORM", conflicts_with_all = ["check", "upgrade"])]
+    pub export: Option<ExportForm>,
+    /// The part to export [default: the only one that can be]
+    #[arg(requires = "export")]
+    pub part: Option<String>,
+}
+
+/// In whose words a lock is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportForm {
+    /// conda's `environment.yml`.
+    Environment,
+    /// conda's explicit list, by address and digest.
+    Explicit,
 }
 
 /// Flags of `explain`.
@@ -397,6 +417,17 @@ pub struct WipeArguments {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+}
+
+/// Flags of `pack`.
+#[derive(Debug, Clone, Args)]
+pub struct PackArguments {
+    /// The parts
+    #[arg(required = true, value_name = "PART")]
+    pub parts: Vec<String>,
+    /// The channel's folder
+    #[arg(long, value_name = "DIR")]
+    pub channel: PathBuf,
 }
 
 /// Flags of `init`.

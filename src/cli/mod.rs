@@ -134,6 +134,7 @@ fn run(face: &Face, arguments: Arguments) -> OpResult<Exit> {
         Verb::Lock(arguments) => verb::plan::lock(face, &arguments),
         Verb::Logs(arguments) => verb::logs::run(face, &arguments),
         Verb::Man => verb::shell::man(),
+        Verb::Pack(arguments) => verb::pack::run(face, &arguments),
         Verb::Plan(arguments) => verb::plan::run(face, &arguments),
         Verb::Profile(asked) => verb::catalogue::profile(face, &asked),
         Verb::Recipe(asked) => verb::catalogue::recipe(face, &asked),

@@ -238,6 +238,12 @@ impl Lock {
         self.uses.retain(|_, platforms| !platforms.is_empty());
     }
 
+    /// Says that a part of a profile uses a resolution on a platform, besides what is said of others.
+    pub fn note_use(&mut self, profile: &str, platform: &Platform, part: &PartName, id: &Digest) {
+        let platforms = self.uses.entry(profile.to_owned()).or_default();
+        platforms.entry(platform.clone()).or_default().insert(part.clone(), id.short());
+    }
+
     /// Drops resolutions that no profile uses; returns how many.
     pub fn prune(&mut self) -> usize {
         let used: BTreeSet<&String> =

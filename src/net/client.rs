@@ -297,10 +297,10 @@ impl Client {
             return Err(Trouble::Scheme(place.scheme().to_owned()));
         }
         let mut request = self.http()?.get(place.clone()).headers(headers.clone());
-        if let Some(credentials) = self.credentials(place, redirected) {
-            request = request.basic_auth(&credentials.user, credentials.password.as_ref());
-        } else if let Some(token) = self.bearer(place) {
+        if let Some(token) = self.bearer(place) {
             request = request.bearer_auth(token);
+        } else if let Some(credentials) = self.credentials(place, redirected) {
+            request = request.basic_auth(&credentials.user, credentials.password.as_ref());
         }
         debug_assert!(!headers.contains_key(AUTHORIZATION), "credentials belong to one origin, not to a request");
         let stall = self.0.patience.stall + self.0.patience.connect;

@@ -88,12 +88,15 @@ const WIPE_DATA: &[&str] =
 const PYTHON: &[&str] =
     &["fetch-before-insert", "fetch-after-insert", "python-before-install", "python-before-bytecode"];
 
+/// Those of conda packages: `tests/it/conda.rs` makes some.
+const CONDA: &[&str] = &["conda-before-link", "conda-after-link"];
+
 /// The `number`-th write of a file, which the sweeps go through.
 const WRITE: &str = "write-before-rename";
 
 #[test]
 fn no_checkpoint_is_forgotten() {
-    let killed: BTreeSet<&str> = [FIRST, SWITCH, CHANGED, ROLLBACK, COLLECT, WIPE, WIPE_DATA, PYTHON, &[WRITE]]
+    let killed: BTreeSet<&str> = [FIRST, SWITCH, CHANGED, ROLLBACK, COLLECT, WIPE, WIPE_DATA, PYTHON, CONDA, &[WRITE]]
         .into_iter()
         .flatten()
         .copied()

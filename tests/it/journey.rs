@@ -1,6 +1,8 @@
 //! Everyday life with a project: each verb as a person uses it, and what it says.
 #![allow(clippy::too_many_lines, reason = "what the program says stands in its test")]
 
+use std::collections::BTreeSet;
+
 use insta::assert_snapshot;
 
 use crate::life::{Life, until};
@@ -491,8 +493,11 @@ fn services_are_shown_stopped_and_started_by_name() {
     let life = project();
     life.install();
     let json = life.status();
-    let keys: Vec<&String> = json.as_object().expect("an object").keys().collect();
-    assert_eq!(keys, ["generation", "held", "prefix", "profile", "services", "supervised"]);
+    let keys: BTreeSet<&str> = json.as_object().expect("an object").keys().map(String::as_str).collect();
+    assert_eq!(
+        keys.into_iter().collect::<Vec<_>>(),
+        ["generation", "held", "prefix", "profile", "services", "supervised"]
+    );
     let service = life.service("web");
     for key in ["name", "state", "pid", "since", "restarts", "urls"] {
         assert!(!service[key].is_null(), "{key} in {service}");
@@ -692,7 +697,7 @@ fn outside_a_project_there_is_help_and_nothing_is_installed() {
     gunicorn    gunicorn: a Python web application on several workers, behind a web server
     memcached   memcached: a cache in memory
     nginx       nginx: a web server in front of applications and files
-    packages    programs from packages of Debian and its kin, or those of this machine
+    packages    programs from packages of conda channels, of Debian and its kin, or those of this machine
     postgresql  PostgreSQL: a relational database
     python      a Python environment: an interpreter and packages from the Python package index
     pywps       a Web Processing Service by PyWPS

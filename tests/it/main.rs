@@ -6,6 +6,7 @@
 
 mod architecture;
 mod bad_days;
+mod conda;
 mod crash;
 mod docs;
 mod index_server;

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test panics where something is not as it should be")]
 
 mod canary;
+mod conda;
 mod crash;
 mod demo;
 mod dev;

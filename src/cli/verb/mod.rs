@@ -8,6 +8,7 @@ pub mod init;
 pub mod install;
 pub mod internal;
 pub mod logs;
+pub mod pack;
 pub mod plan;
 pub mod prefix;
 pub mod run;

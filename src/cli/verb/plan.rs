@@ -1,13 +1,13 @@
 //! `plan` and `lock`.
 
 use crate::cli::Exit;
-use crate::cli::args::{LockArguments, PlanArguments};
+use crate::cli::args::{ExportForm, LockArguments, PlanArguments};
 use crate::cli::face::Face;
 use crate::cli::render::change::changes;
 use crate::cli::render::table::bytes;
 use crate::ops::plan::{self, Outlook};
 use crate::ops::prepare::Wishes;
-use crate::ops::{OpResult, lock};
+use crate::ops::{OpResult, export, lock};
 
 /// Says what `install` would do.
 ///
@@ -48,6 +48,15 @@ pub fn text(outlook: &Outlook) -> String {
 /// As [`lock::lock`].
 pub fn lock(face: &Face, arguments: &LockArguments) -> OpResult<Exit> {
     let place = face.place("lock")?;
+    if let Some(form) = arguments.export {
+        let form = match form {
+            ExportForm::Environment => export::Form::Environment,
+            ExportForm::Explicit => export::Form::Explicit,
+        };
+        let text = export::export(&place, arguments.part.as_deref(), form, &face.reporter())?;
+        face.result(&serde_json::json!({ "text": text }), || text.clone());
+        return Ok(Exit::Ok);
+    }
     let summary = lock::lock(&place, arguments.check, arguments.upgrade.clone(), &face.reporter())?;
     face.result(&summary, || {
         let what = if summary.changed { "written" } else { "unchanged" };

@@ -7,6 +7,7 @@ mod interpreter;
 mod kept;
 mod offer;
 mod packages;
+mod platforms;
 mod python;
 pub(super) mod tool;
 

@@ -1,14 +1,16 @@
 //! What a part offers: its options as requests to providers.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use url::Url;
 
 use crate::host::Host;
+use crate::name::OptionName;
 use crate::ops::error::{OpError, OpResult};
 use crate::plan::value::{shown, strings};
 use crate::profile::{Setting, Value};
+use crate::provider::conda::wanted::Wanted;
 use crate::provider::deb::source::{Source, written};
 use crate::provider::deb::{Cure, Packages};
 use crate::provider::{self, HostPrograms, Request, conda};
@@ -18,12 +20,20 @@ use crate::recipe::{OptionValue, ResolvedPart};
 ///
 /// # Errors
 /// If what it says cannot be read.
-pub(super) fn offers(part: &ResolvedPart, sources: &BTreeMap<String, Setting>, host: &Host) -> OpResult<Vec<Request>> {
+pub(super) fn offers(
+    part: &ResolvedPart,
+    sources: &BTreeMap<String, Setting>,
+    host: &Host,
+    project: &Path,
+) -> OpResult<Vec<Request>> {
     let mut offered = Vec::new();
-    let packages = strings(part, "conda");
-    if !packages.is_empty() {
-        let channels = channels(part, sources, host)?;
-        offered.push(Request::Conda(conda::Packages { packages, channels }));
+    let words = strings(part, "conda");
+    if !words.is_empty() {
+        let wrong = |error| OpError::from(provider::ProvideError::from(error));
+        let Wanted { packages, channels, digests, files } =
+            Wanted::read(&words, &folder_of(part, project)).map_err(wrong)?;
+        let channels = self::channels(part, sources, host, channels)?;
+        offered.push(Request::Conda(conda::Packages { packages, channels, digests, files }));
     }
     let packages = strings(part, "deb");
     if !packages.is_empty() {
@@ -64,10 +74,21 @@ fn string(value: &Value) -> Option<String> {
     }
 }
 
-/// `conda_channels` of the part, else `[sources.conda]`, else conda's own configuration.
-fn channels(part: &ResolvedPart, sources: &BTreeMap<String, Setting>, host: &Host) -> OpResult<conda::Channels> {
-    let own = strings(part, "conda_channels");
-    let wanted = if own.is_empty() { words(sources, "conda.channels") } else { own };
+/// Files are named relative to the file that names them.
+fn folder_of(part: &ResolvedPart, project: &Path) -> PathBuf {
+    let origin = "conda".parse().ok().and_then(|name: OptionName| part.options.get(&name)?.origin.clone());
+    origin.and_then(|origin| origin.source.folder.clone()).unwrap_or_else(|| project.to_owned())
+}
+
+/// `conda_channels` of the part, else what its files name, else `[sources.conda]`, else conda's own configuration.
+fn channels(
+    part: &ResolvedPart,
+    sources: &BTreeMap<String, Setting>,
+    host: &Host,
+    of_files: Vec<String>,
+) -> OpResult<conda::Channels> {
+    let said = [strings(part, "conda_channels"), of_files, words(sources, "conda.channels")];
+    let wanted = said.into_iter().find(|list| !list.is_empty()).unwrap_or_default();
     let priority = words(sources, "conda.priority").into_iter().next();
     let priority = priority.map(|word| {
         conda::Priority::of(&word).ok_or_else(|| {

@@ -8,7 +8,7 @@ use crate::name::PartName;
 use crate::net::{Cache, Client};
 use crate::ops::error::{OpError, OpResult, at};
 use crate::ops::pin::offer::offers;
-use crate::ops::pin::{Pinning, kept, text, upgrades, wants_resolution};
+use crate::ops::pin::{Pinning, kept, platforms, text, upgrades, wants_resolution};
 use crate::plan::ResolvedPackages;
 use crate::platform::Platform;
 use crate::profile::Value;
@@ -62,7 +62,7 @@ impl Bench {
 
 /// What a part offers, as requests to providers.
 pub(super) fn offered(pinning: &Pinning<'_>, part: &ResolvedPart) -> OpResult<Vec<Request>> {
-    offers(part, &pinning.loaded.definition.sources, &pinning.place.host)
+    offers(part, &pinning.loaded.definition.sources, &pinning.place.host, &pinning.stack.project.folder)
 }
 
 /// Pins one part; what had to be resolved is added to the lock, what was chosen to the state.
@@ -84,12 +84,15 @@ pub(super) fn pin(
         let resolution = resolve(pinning, part, provider, lock, &kit).map_err(of_part)?;
         lock.upsert(resolution);
     }
+    platforms::pin(pinning, part, &request, &asked, lock, &kit)?;
     let Some(resolution) = lock.find(&part.recipe, &platform, &asked) else {
         return Err(OpError::failed(format!("the pins of `{}` were not found after they were made", part.name)));
     };
     if choice.is_new {
         pinning.report.report(Event::Note(format!("software of this prefix comes from {choice}")));
         state.providers.insert(PREFIX.to_owned(), choice.provider.to_owned());
+    } else if !choice.passed.is_empty() {
+        pinning.report.report(Event::Note(format!("software of `{}` comes from {choice}", part.name)));
     }
     let facts = provider.host_facts(&kit).map_err(OpError::from).map_err(of_part)?;
     if facts.is_empty() {
@@ -98,7 +101,8 @@ pub(super) fn pin(
         state.host.insert(part.name.clone(), facts.clone());
     }
     let inputs = match &request {
-        Request::Conda(_) | Request::Deb(_) => Vec::new(),
+        Request::Conda(request) => request.files.clone(),
+        Request::Deb(_) => Vec::new(),
         Request::Host(programs) => programs.paths(&place.host).unwrap_or_default(),
     };
     let pins = resolution.pins.iter().map(of_lock).collect();
@@ -220,7 +224,7 @@ fn of_lock(pin: &Pin) -> provider::Pinned {
     }
 }
 
-fn to_lock(provider: &str, pin: provider::Pinned) -> Pin {
+pub(super) fn to_lock(provider: &str, pin: provider::Pinned) -> Pin {
     let file = |file: provider::PinnedFile| PinFile { file: file.file, sha256: file.sha256, size: file.size };
     Pin {
         name: pin.name,

@@ -94,7 +94,7 @@ impl Condarc {
 }
 
 /// Where a name is a channel, as the libraries of conda have it built in.
-fn built_in_alias() -> Url {
+pub(super) fn built_in_alias() -> Url {
     rattler_conda_types::ChannelConfig::default_with_root_dir(PathBuf::new()).channel_alias
 }
 

@@ -25,6 +25,20 @@ pub fn subdir(platform: &Platform) -> Option<Subdir> {
     format!("{system}-{machine}").parse().ok()
 }
 
+/// The platform that a user names, in conda's word (`osx-arm64`) or ours.
+#[must_use]
+pub fn platform(word: &str) -> Option<Platform> {
+    let (system, machine) = word.split_once('-')?;
+    let system = if system == "osx" { "macos" } else { system };
+    let machine = match machine {
+        "64" => "x86_64",
+        "arm64" => "aarch64",
+        machine => machine,
+    };
+    let platform = Platform::of(system, machine);
+    subdir(&platform).map(|_| platform)
+}
+
 /// What this machine has; `CONDA_OVERRIDE_…` says otherwise, as for conda, and stands for the machine where the platform is
 /// another than this one.
 ///

@@ -7,7 +7,7 @@
 //! build of each package ([`solve`]). The lock keeps name, version, file, digest and the channel's name, never its host. Every
 //! package is in the download cache, by digest, before anything is made of it. An environment is made at its final path:
 //! packages are unpacked beside each other ([`package`]), checked together ([`placing`]) and linked ([`link`]). No script of a
-//! package is ever run.
+//! package is ever run. [`pack`] goes the other way; [`wanted`] and [`export`] read and write the files of conda's users.
 //!
 //! # Weakness
 //!
@@ -17,15 +17,18 @@
 
 pub mod channel;
 pub mod condarc;
+pub mod export;
 pub mod index;
 pub mod link;
 pub mod login;
 pub mod machine;
+pub mod pack;
 pub mod package;
 pub mod placing;
 pub mod solve;
 #[cfg(test)]
 mod tests;
+pub mod wanted;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -37,7 +40,8 @@ use url::Url;
 pub use self::channel::{Channel, Channels, Priority};
 use self::link::{LinkError, Member};
 use self::login::{logins, signed};
-use self::machine::{subdir, virtual_packages};
+use self::machine::virtual_packages;
+pub use self::machine::{platform, subdir};
 use self::solve::{Question, solve, wishes};
 use super::{Kit, Pinned, PinnedFile, ProvideError, Provider, Realised};
 use crate::digest::Sha256;
@@ -60,6 +64,10 @@ pub struct Packages {
     pub packages: Vec<String>,
     /// Where from.
     pub channels: Channels,
+    /// By a package's file the digest that the user's own list demands of it.
+    pub digests: BTreeMap<String, String>,
+    /// Files in which it is said: a change of one is a change of the request.
+    pub files: Vec<PathBuf>,
 }
 
 /// Why conda packages could not be had.
@@ -97,6 +105,25 @@ pub enum CondaError {
         /// Why.
         why: String,
     },
+    /// A file with wishes cannot be used.
+    #[error("`{}`: {why}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// A file wishes what is not of conda.
+    #[error("`{}` also asks for Python packages ({packages}): give them to `pypi` of a part of the recipe `python`, and take them out there", path.display())]
+    Pip {
+        /// The file.
+        path: PathBuf,
+        /// They.
+        packages: String,
+    },
+    /// A list demands another digest than the channel says.
+    #[error("the channel's `{0}` is another than the list's: their digests differ")]
+    Digest(String),
     /// No channel has anything for this platform.
     #[error("conda has no word for the platform {0}; take another provider")]
     Platform(Platform),
@@ -202,13 +229,21 @@ impl Packages {
         let package = &record.package_record;
         let file = record.identifier.to_file_name();
         let digest = package.sha256.ok_or_else(|| CondaError::NoDigest(file.clone()))?;
+        let sha256 = Sha256::from_bytes(digest.into());
+        if let Some(demanded) = self.digests.get(&file) {
+            let demanded = demanded.strip_prefix("sha256:").unwrap_or(demanded);
+            let md5 = package.md5.map(|md5| md5.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+            if demanded != sha256.to_hex() && Some(demanded) != md5.as_deref() {
+                return Err(CondaError::Digest(file));
+            }
+        }
         let channel = self.channels.owner(&record.url).ok_or_else(|| CondaError::Stranger(file.clone()))?;
         Ok(Pinned {
             name: package.name.as_normalized().to_owned(),
             version: package.version.to_string(),
             place: Some(format!("{} {}", channel.name, package.subdir)),
             trust: "index digest".to_owned(),
-            files: vec![PinnedFile { file, sha256: Sha256::from_bytes(digest.into()), size: package.size }],
+            files: vec![PinnedFile { file, sha256, size: package.size }],
         })
     }
 
@@ -261,6 +296,8 @@ impl Provider for Packages {
         let channels = names.iter().enumerate().map(|(place, name)| format!("{} {name}", place + 1)).collect();
         let mut inputs: BTreeMap<String, Vec<String>> =
             [("conda".to_owned(), self.packages.clone()), ("conda channels".to_owned(), channels)].into();
+        let digests = self.digests.iter().map(|(file, digest)| format!("{file} {digest}"));
+        inputs.insert("conda digests".to_owned(), digests.collect());
         if self.channels.priority != Priority::default() {
             inputs.insert("conda priority".to_owned(), vec![self.channels.priority.word().to_owned()]);
         }

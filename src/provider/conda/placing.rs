@@ -1,4 +1,4 @@
-//! Where the files of some packages will be: pure, so that what is refused is refused before anything is linked.
+//! Where the files of some packages will be: decided for all of them before anything is linked.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -67,7 +67,7 @@ pub struct Placed {
 
 /// What has a place already.
 struct Taken<'a> {
-    package: &'a str,
+    package: &'a Unpacked,
     entry: Option<&'a PathsEntry>,
 }
 
@@ -84,11 +84,11 @@ pub fn place(packages: &[Unpacked], python: Option<&PythonInfo>, prefix: &str) -
             let path = target(package, entry, python)?;
             has_room(package, entry, prefix)?;
             match taken.get(&path) {
-                Some(known) if is_same(known, entry) => continue,
+                Some(known) if is_same(known, package, entry) => continue,
                 Some(known) => return Err(clash(known, package, path)),
                 None => {}
             }
-            taken.insert(path.clone(), Taken { package: &package.file, entry: Some(entry) });
+            taken.insert(path.clone(), Taken { package, entry: Some(entry) });
             placed.places.push(path);
             placed.entries.push(entry.clone());
         }
@@ -98,7 +98,7 @@ pub fn place(packages: &[Unpacked], python: Option<&PythonInfo>, prefix: &str) -
             if let Some(known) = taken.get(&path) {
                 return Err(clash(known, package, path));
             }
-            taken.insert(path.clone(), Taken { package: &package.file, entry: None });
+            taken.insert(path.clone(), Taken { package, entry: None });
             placed.places.push(path);
         }
         all.push(placed);
@@ -143,16 +143,23 @@ fn has_room(package: &Unpacked, entry: &PathsEntry, prefix: &str) -> Result<(), 
 }
 
 /// Whether two packages have the same there, so that it does not matter whose it is.
-fn is_same(known: &Taken<'_>, entry: &PathsEntry) -> bool {
-    let Some(known) = known.entry else { return false };
-    let both_folders = known.path_type == PathType::Directory && entry.path_type == PathType::Directory;
-    let same_bytes = known.sha256.is_some() && known.sha256 == entry.sha256;
-    both_folders
-        || (same_bytes && known.path_type == entry.path_type && known.prefix_placeholder == entry.prefix_placeholder)
+fn is_same(taken: &Taken<'_>, package: &Unpacked, entry: &PathsEntry) -> bool {
+    let Some(known) = taken.entry.filter(|known| known.path_type == entry.path_type) else { return false };
+    let target =
+        |package: &Unpacked, entry: &PathsEntry| std::fs::read_link(package.folder.join(&entry.relative_path)).ok();
+    match entry.path_type {
+        PathType::Directory => true,
+        PathType::SoftLink => target(taken.package, known).is_some_and(|known| Some(known) == target(package, entry)),
+        PathType::HardLink => {
+            known.sha256.is_some()
+                && known.sha256 == entry.sha256
+                && known.prefix_placeholder == entry.prefix_placeholder
+        }
+    }
 }
 
 fn clash(known: &Taken<'_>, package: &Unpacked, path: PathBuf) -> PlacingError {
-    PlacingError::Clash { one: known.package.to_owned(), other: package.file.clone(), path }
+    PlacingError::Clash { one: known.package.file.clone(), other: package.file.clone(), path }
 }
 
 /// A file or link where another package has a folder would lead the other's files astray.
@@ -163,8 +170,8 @@ fn nothing_below_files(taken: &BTreeMap<PathBuf, Taken<'_>>) -> Result<(), Placi
             let is_folder = found.entry.is_some_and(|entry| entry.path_type == PathType::Directory);
             if !is_folder {
                 return Err(PlacingError::Clash {
-                    one: found.package.to_owned(),
-                    other: owner.package.to_owned(),
+                    one: found.package.file.clone(),
+                    other: owner.package.file.clone(),
                     path: above.to_owned(),
                 });
             }

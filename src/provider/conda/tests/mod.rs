@@ -197,7 +197,7 @@ fn a_package_that_would_write_elsewhere_or_over_anothers_file_is_refused_by_name
 #[test]
 fn the_same_bytes_of_two_packages_are_one_file() {
     let place = Place::new();
-    let licence = |name| Package::new(name, "1", &[]).file("share/licence", "free");
+    let licence = |name| Package::new(name, "1", &[]).file("share/licence", "free").file("share/copying", "-> licence");
     place.write("channel", &[licence("a"), licence("b")]);
     place.install(&place.request(&["a", "b"]), &place.path("env")).expect("installed");
     assert!(listing(&place.path("env")).contains("share/licence 644 free"));
@@ -258,4 +258,66 @@ fn a_damaged_or_strange_package_is_refused_by_name() {
     header.set_size(0);
     bare.append_data(&mut header, "lib/x", std::io::empty()).expect("file");
     insta::assert_snapshot!(refused("bare.tar.bz2", &bare.into_inner().expect("tar")), @"`bare.tar.bz2` is no conda package: its info/index.json cannot be read: failed to open file `[ROOT]/to/bare.tar.bz2/info/index.json`: No such file or directory (os error 2)");
+}
+
+#[test]
+fn another_platform_is_resolved_by_what_it_has() {
+    let place = Place::new();
+    place.write("channel", &stack());
+    // What this machine's folder of the channel has, under the name of another's.
+    let own = subdir(&Platform::current()).expect("platform").to_string();
+    let other = if own == "osx-arm64" { "linux-64" } else { "osx-arm64" };
+    fs::create_dir(place.path(&format!("channel/{other}"))).expect("made");
+    let index = fs::read_to_string(place.path(&format!("channel/{own}/repodata.json"))).expect("read");
+    let index = index.replace(&own, other).replace("__glibc >=2.17", "__unix");
+    fs::write(place.path(&format!("channel/{other}/repodata.json")), index).expect("written");
+    let request = place.request(&["tool"]);
+    let pins = place.with_kit(|kit| request.pins_for(kit, other.parse().expect("a platform"), &[])).expect("pins");
+    assert_eq!(pins.len(), 4);
+    assert!(pins.iter().all(|pin| pin.place.as_deref().is_some_and(|place| !place.ends_with(&own))), "{pins:?}");
+    assert_eq!(
+        platform(other).and_then(|platform| subdir(&platform)).map(|found| found.to_string()).as_deref(),
+        Some(other)
+    );
+    assert_eq!(platform("amiga-68000"), None);
+}
+
+#[test]
+fn an_explicit_list_goes_out_and_comes_back_as_the_same_pins() {
+    let place = Place::new();
+    place.write("channel", &stack());
+    let request = place.request(&["tool", "libz =1.3"]);
+    let pins = place.with_kit(|kit| request.resolve(kit, &[])).expect("pins");
+    let own = subdir(&Platform::current()).expect("platform");
+    let text = export::explicit(&request, own, &pins).expect("a list");
+    assert!(text.starts_with(&format!("# platform: {own}\n@EXPLICIT\nfile://")), "{text}");
+    let read = |text: &str| {
+        fs::write(place.path("list.txt"), text).expect("written");
+        let wanted::Wanted { packages, channels, digests, files } =
+            wanted::Wanted::read(&["--file list.txt".to_owned()], place.root.path()).expect("read");
+        let channels = Channels::of(&place.host, &channels, None).expect("channels");
+        place.with_kit(|kit| Packages { packages, channels, digests, files }.resolve(kit, &[]))
+    };
+    // A newer one that the channel gets meanwhile changes nothing.
+    let mut packages = stack();
+    packages.push(Package::new("libz", "1.4", &[]));
+    place.write("channel", &packages);
+    assert_eq!(read(&text).expect("pins"), pins);
+    let wrong = text.replace(&pins[0].files[0].sha256.to_hex(), &"0".repeat(64));
+    insta::assert_snapshot!(read(&wrong).expect_err("another digest"), @"the channel's `libz-1.3-h0_0.conda` is another than the list's: their digests differ");
+    let environment =
+        export::environment("x", &request.channels.list, &pins, &[("flask".to_owned(), "3.0".to_owned())]);
+    let environment = environment.expect("text").replace(&place.root.path().display().to_string(), "[ROOT]");
+    insta::assert_snapshot!(environment, @"
+    name: x
+    channels:
+    - file://[ROOT]/channel
+    dependencies:
+    - libz ==1.3 h0_0
+    - python ==3.12.4 h0_0
+    - tool ==2.0 h0_0
+    - web ==0.9 h0_0
+    - pip:
+      - flask==3.0
+    ");
 }

@@ -1,0 +1,224 @@
+//! A team's own channel: what one project made, another installs, by the program itself and as any client of conda would.
+
+use std::path::Path;
+
+use insta::assert_snapshot;
+
+use crate::life::Life;
+
+/// A tool that says where it is, made by a command.
+const MAKER: &str =
+    "[parts.tool]\nrecipe = 'step'\ncommand = ['/bin/sh', 'make.sh']\nfolder = '.'\ninputs = ['make.sh']\n";
+
+const MAKE: &str = "set -e\nmkdir -p \"$JOVE_OBJECT/bin\" \"$JOVE_OBJECT/lib\"\n\
+    printf '#!/bin/sh\\ncat %s/lib/words\\n' \"$JOVE_OBJECT\" > \"$JOVE_OBJECT/bin/tool\"\nchmod 755 \"$JOVE_OBJECT/bin/tool\"\n\
+    echo words of %s > \"$JOVE_OBJECT/lib/words\"\nln -s tool \"$JOVE_OBJECT/bin/tool-1\"\n";
+
+/// A home in which one project's tool is in the channel `channel` of the working folder's parent.
+fn packed() -> Life {
+    let life = Life::of(MAKER);
+    life.sandbox.write("make.sh", MAKE);
+    life.install();
+    life.run(&["pack", "tool", "--channel", "../channel"]).success();
+    life
+}
+
+fn channel(life: &Life) -> String {
+    life.sandbox.path("channel").display().to_string()
+}
+
+/// A project of its own that takes the tool from the channel.
+fn take(life: &Life, more: &str) {
+    let channel = channel(life);
+    let tools =
+        format!("recipe = 'packages'\nconda = ['tool']\nconda_channels = ['{channel}']\nprograms = ['tool']\n{more}");
+    life.sandbox.write("jove.toml", format!("name = 'other'\n[parts.tools]\n{tools}"));
+}
+
+#[test]
+fn what_one_project_packs_another_installs_and_runs() {
+    let mut life = packed();
+    life.sandbox.enter("other");
+    take(&life, "");
+    let said = life.run(&["install", "--json"]).success();
+    assert!(said.stderr().contains("software of this prefix comes from conda"), "{}", said.stderr());
+    let words = life.run(&["run", "tools", "--", "tool"]).success();
+    assert_eq!(words.stdout(), "words of %s\n");
+    assert_eq!(life.run(&["verify"]).code(0).stdout().matches("altered").count(), 0);
+    let lock = fs_err::read_to_string(life.sandbox.folder().join("jove.lock")).expect("a lock");
+    assert!(lock.contains("place = \"channel linux-") && !lock.contains(&channel(&life)), "{lock}");
+    assert_snapshot!(life.run(&["plan"]).stdout(), @"nothing to do: all 1 parts are as wished");
+
+    // The channel is gone: what is locked and cached is made again, and the lock is kept.
+    fs_err::rename(life.sandbox.path("channel"), life.sandbox.path("gone")).expect("moved");
+    life.run(&["wipe", "--yes"]).success();
+    life.run(&["install", "--offline"]).success();
+    assert_eq!(life.run(&["run", "tools", "--", "tool"]).success().stdout(), "words of %s\n");
+    life.run(&["lock", "--upgrade"]).code(1);
+    assert_eq!(fs_err::read_to_string(life.sandbox.folder().join("jove.lock")).expect("a lock"), lock);
+}
+
+#[test]
+fn a_channel_that_cannot_be_reached_is_passed_over_once_and_never_later() {
+    let mut life = packed();
+    life.sandbox.enter("other");
+    let tool = life.sandbox.write("tools/tool", "#!/bin/sh\necho of this machine\n");
+    fs_err::set_permissions(&tool, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("mode");
+    life.sandbox.set("PATH", format!("{}:/usr/bin:/bin", life.sandbox.folder().join("tools").display()));
+    let away = life.sandbox.path("gone");
+    fs_err::rename(life.sandbox.path("channel"), &away).expect("moved");
+    // Nothing is locked yet, and this machine's own serves.
+    take(&life, "host = ['tool']\n");
+    let said = life.run(&["install"]).success();
+    assert!(said.stderr().contains("software of `tools` comes from host"), "{}", said.stderr());
+    assert!(
+        said.stderr().contains("not conda: ") && said.stderr().contains("there is no channel"),
+        "{}",
+        said.stderr()
+    );
+    assert_eq!(life.run(&["run", "tools", "--", "tool"]).success().stdout(), "of this machine\n");
+    // Once locked from the channel, its absence is an error and no reason to take another.
+    fs_err::rename(&away, life.sandbox.path("channel")).expect("moved");
+    take(&life, "host = ['tool']\nprovider = 'conda'\n");
+    life.install();
+    fs_err::rename(life.sandbox.path("channel"), &away).expect("moved");
+    take(&life, "host = ['tool']\n");
+    life.install();
+    assert_eq!(life.run(&["run", "tools", "--", "tool"]).success().stdout(), "words of %s\n");
+    let told = life.run(&["install", "--upgrade"]).code(1);
+    assert!(told.stderr().contains("channel"), "{}", told.stderr());
+}
+
+#[test]
+fn what_cannot_be_packed_is_told_with_what_to_do() {
+    let life = packed();
+    life.define(&format!("{MAKER}[parts.here]\nrecipe = 'packages'\nhost = ['sh']\nprograms = ['sh']\n"));
+    assert_snapshot!(life.run(&["pack", "here", "--channel", "../channel"]).text(), @"
+    ------- stderr -------
+    locking here
+    packing here
+    error: packing `here`
+      it depends on this machine: uses sh of this machine: /usr/bin/sh ([HEX])
+
+    hint: take it from another provider, and pack that
+    ------- exit 1 -------
+    ");
+    assert_snapshot!(life.run(&["pack", "tol", "--channel", "../channel"]).text(), @"
+    ------- stderr -------
+    locking here
+    error: there is no part `tol`
+
+    hint: did you mean `tool`?
+    ------- exit 64 -------
+    ");
+    life.sandbox.write("../channel/noarch/repodata.json", "{}");
+    let index = index(&life);
+    fs_err::write(&index, "no index").expect("written");
+    let told = life.run(&["pack", "tool", "--channel", "../channel"]).code(1);
+    assert!(
+        told.stderr().contains("is not understood") && told.stderr().contains("repodata.json"),
+        "{}",
+        told.stderr()
+    );
+}
+
+#[test]
+fn a_lock_is_exported_and_files_of_condas_users_are_imported() {
+    let mut life = packed();
+    life.sandbox.enter("other");
+    take(&life, "platforms = ['osx-arm64']\n");
+    let told = life.run(&["lock"]).code(1);
+    assert!(told.stderr().contains("macos-aarch64"), "{}", told.stderr());
+    take(&life, "");
+    life.run(&["lock"]).success();
+    let explicit = life.run(&["lock", "--export", "explicit"]).success().stdout().to_owned();
+    assert!(explicit.contains("@EXPLICIT\nfile://") && explicit.contains("#sha256:"), "{explicit}");
+    let environment = life.run(&["lock", "--export", "environment", "tools"]).success().stdout().to_owned();
+    assert!(environment.contains("- tool ==0 h"), "{environment}");
+    for (name, text) in [("explicit.txt", &explicit), ("environment.yml", &environment)] {
+        life.sandbox.enter("import");
+        life.sandbox.write(name, text);
+        life.sandbox.write(
+            "jove.toml",
+            format!(
+                "name = 'import'\n[parts.tools]\nrecipe = 'packages'\nconda = ['--file {name}']\nprograms = ['tool']\n"
+            ),
+        );
+        life.install();
+        assert_eq!(life.run(&["run", "tools", "--", "tool"]).success().stdout(), "words of %s\n");
+        life.run(&["wipe", "--data", "--yes"]).success();
+    }
+    life.sandbox.write("environment.yml", "dependencies: [tool, {pip: [flask]}]\n");
+    let told = life.run(&["lock"]).code(1);
+    assert!(told.stderr().contains("flask") && told.stderr().contains("`pypi`"), "{}", told.stderr());
+}
+
+fn index(life: &Life) -> std::path::PathBuf {
+    let folders = fs_err::read_dir(life.sandbox.path("channel")).expect("a channel");
+    let mut folders = folders.map(|entry| entry.expect("entry").path());
+    folders.find(|path| path.file_name() != Some("noarch".as_ref())).expect("a platform").join("repodata.json")
+}
+
+#[test]
+fn packing_twice_gives_the_same_bytes_and_one_entry() {
+    let life = packed();
+    let read = |path: &Path| fs_err::read(path).expect("read");
+    let text = read(&index(&life));
+    let record: serde_json::Value = serde_json::from_slice(&text).expect("an index");
+    let names: Vec<&String> = record["packages.conda"].as_object().expect("packages").keys().collect();
+    assert_eq!(names.len(), 1);
+    let package = index(&life).with_file_name(names[0]);
+    let before = read(&package);
+    life.run(&["pack", "tool", "--channel", "../channel"]).success();
+    assert_eq!((read(&package), read(&index(&life))), (before, text));
+}
+
+#[test]
+fn a_kill_at_every_step_of_an_install_is_made_good_by_the_next() {
+    let mut life = packed();
+    life.sandbox.enter("other");
+    let checkpoint = life.sandbox.path("work/checkpoint");
+    life.sandbox.set("JOVE_CHECKPOINT_FILE", checkpoint.display());
+    take(&life, "");
+    for name in ["fetch-before-insert", "fetch-after-insert", "conda-before-link", "conda-after-link"] {
+        // What was fetched before is asked for again.
+        let files = life.sandbox.home().join(".cache/jove-install/files");
+        if files.exists() {
+            fs_err::remove_dir_all(files).expect("an empty cache");
+        }
+        life.sandbox.write(&checkpoint, name);
+        life.run(&["install"]).signal(9);
+        assert!(!checkpoint.exists(), "{name} was passed");
+        assert!(!life.sandbox.home().join("jove/other-dev/current").exists(), "{name}");
+        life.install();
+        assert_eq!(life.run(&["run", "tools", "--", "tool"]).success().stdout(), "words of %s\n", "{name}");
+        life.run(&["verify"]).code(0);
+        life.run(&["wipe", "--data", "--yes"]).success();
+    }
+}
+
+#[test]
+fn a_cache_that_was_edited_by_hand_is_seen_and_filled_again() {
+    let mut life = packed();
+    life.sandbox.enter("other");
+    take(&life, "");
+    life.install();
+    let cached = || {
+        let files = walkdir::WalkDir::new(life.sandbox.home().join(".cache/jove-install/files")).into_iter();
+        let mut files = files.map(|entry| entry.expect("entry").into_path());
+        files.find(|path| path.extension().is_some_and(|suffix| suffix == "conda")).expect("a package")
+    };
+    let whole = fs_err::read(cached()).expect("read");
+    fs_err::set_permissions(cached(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("mode");
+    fs_err::write(cached(), b"edited").expect("written");
+    // A folder is asked without a network, too.
+    life.run(&["install", "--offline", "--force", "tools"]).success();
+    assert_eq!(fs_err::read(cached()).expect("read"), whole);
+    assert_eq!(life.run(&["run", "tools", "--", "tool"]).success().stdout(), "words of %s\n");
+    fs_err::set_permissions(cached(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("mode");
+    fs_err::write(cached(), b"edited").expect("written");
+    fs_err::rename(life.sandbox.path("channel"), life.sandbox.path("gone")).expect("moved");
+    let told = life.run(&["install", "--offline", "--force", "tools"]).code(1);
+    assert!(told.stderr().contains("tool-0-h"), "{}", told.stderr());
+    assert_eq!(life.run(&["run", "tools", "--", "tool"]).success().stdout(), "words of %s\n", "what runs is as it was");
+}
