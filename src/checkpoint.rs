@@ -31,6 +31,7 @@ pub const NAMES: &[&str] = &[
     "journal-after-write",
     "trial-before-stop",
     "trial-after-stop",
+    "reload-before-signal",
     "trial-after-start",
     "step-before-run",
     "step-after-run",

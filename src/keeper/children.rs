@@ -111,9 +111,10 @@ impl Keeper {
             return Err(format!("its folder {} is not there", spawn.folder.display()));
         }
         let program = spawn.argv.first().cloned().unwrap_or_default();
-        if let Some(address) = spawn.addresses.iter().find(|address| self.sockets.get(address).is_none()) {
-            return Err(format!("nothing listens on {address} for it"));
-        }
+        // Held already, unless another keeper held them and they could not be taken back.
+        self.sockets
+            .listen(&spawn.addresses)
+            .map_err(|(address, reason)| format!("{address} cannot be listened on: {reason}"))?;
         let limits = limit::of(&spawn.limits, self.files)?;
         let rules = match &spawn.access {
             Some(access) => Ruleset::prepare(access).map_err(|error| error.to_string())?,

@@ -58,15 +58,24 @@ impl Keeper {
             let handle = child.adopted.as_ref().map(kept).transpose()?;
             Ok((service.clone(), Child { handle, exit: child.exit, said: child.said.clone() }))
         });
-        let fifos = self.fifos.iter().map(|(service, held)| {
-            Ok((service.clone(), held.iter().map(kept).collect::<io::Result<Vec<_>>>()?))
-        });
+        let fifos = self
+            .fifos
+            .iter()
+            .map(|(service, held)| Ok((service.clone(), held.iter().map(kept).collect::<io::Result<Vec<_>>>()?)));
         let state = State {
             lock: kept(&self.lock)?,
             files: (self.files.current, self.files.maximum),
             fifos: fifos.collect::<io::Result<_>>()?,
-            ears: self.ears.iter().map(|(service, ear)| Ok((service.clone(), kept(ear)?))).collect::<io::Result<_>>()?,
-            sockets: self.sockets.iter().map(|(address, socket)| Ok((address.to_owned(), kept(&socket)?))).collect::<io::Result<_>>()?,
+            ears: self
+                .ears
+                .iter()
+                .map(|(service, ear)| Ok((service.clone(), kept(ear)?)))
+                .collect::<io::Result<_>>()?,
+            sockets: self
+                .sockets
+                .iter()
+                .map(|(address, socket)| Ok((address.to_owned(), kept(&socket)?)))
+                .collect::<io::Result<_>>()?,
             children: children.collect::<io::Result<_>>()?,
         };
         let mut file = File::from(memfd_create("jove-keeper", MemfdFlags::empty())?);
@@ -74,14 +83,22 @@ impl Keeper {
         file.rewind()?;
         let word = |text: &[u8]| CString::new(text).map_err(io::Error::from);
         let argv = [program.as_os_str().as_bytes(), b"internal-keeper", b"--root", self.root.as_os_str().as_bytes()];
-        let mut vars = self.vars.iter().map(|(name, value)| word(format!("{name}={value}").as_bytes())).collect::<io::Result<Vec<_>>>()?;
+        let mut vars = self
+            .vars
+            .iter()
+            .map(|(name, value)| word(format!("{name}={value}").as_bytes()))
+            .collect::<io::Result<Vec<_>>>()?;
         vars.push(word(format!("{VARIABLE}={}", std::os::fd::IntoRawFd::into_raw_fd(file)).as_bytes())?);
         Ok((argv.into_iter().map(word).collect::<io::Result<_>>()?, vars))
     }
 
     /// Takes up what the former program held.
     pub(super) fn take_up(&mut self, state: State) {
-        self.fifos = state.fifos.into_iter().map(|(service, held)| (service, held.into_iter().filter_map(taken).collect())).collect();
+        self.fifos = state
+            .fifos
+            .into_iter()
+            .map(|(service, held)| (service, held.into_iter().filter_map(taken).collect()))
+            .collect();
         let ears = state.ears.into_iter().filter_map(|(service, ear)| Some((service, Ear::from(taken(ear)?))));
         self.ears = ears.collect();
         for (address, socket) in state.sockets {

@@ -265,7 +265,7 @@ impl Keeper {
             if let Some(handle) = &child.adopted
                 && has_ended(handle)
             {
-                let exit = child::exit_of(handle);
+                let exit = exit_once_buried(handle);
                 child.exit = Some(exit);
                 ended.push(Reply::Exited { service: child.lease.service.to_string(), exit });
             }
@@ -411,4 +411,17 @@ impl Keeper {
 fn has_ended(handle: &OwnedFd) -> bool {
     let none = Timespec { tv_sec: 0, tv_nsec: 0 };
     matches!(poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&none)), Ok(1))
+}
+
+/// How a process ended that is not our child. The kernel tells once its parent has taken notice, which takes a moment.
+fn exit_once_buried(handle: &OwnedFd) -> Exit {
+    match child::exit_of(handle) {
+        Exit::Unknown => {
+            let moment = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+            // Without an event to ask for, only the end of the end is told.
+            let _ = poll(&mut [PollFd::new(handle, PollFlags::empty())], Some(&moment));
+            child::exit_of(handle)
+        }
+        known => known,
+    }
 }

@@ -159,11 +159,7 @@ fn a_change_gives_a_failed_one_another_chance() {
 }
 
 fn speaking() -> ServiceSpec {
-    ServiceSpec {
-        ready: Some(Probe::new(ProbeKind::Notify)),
-        watchdog: Some(Duration::from_secs(3)),
-        ..spec("web")
-    }
+    ServiceSpec { ready: Some(Probe::new(ProbeKind::Notify)), watchdog: Some(Duration::from_secs(3)), ..spec("web") }
 }
 
 #[test]

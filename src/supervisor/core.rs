@@ -57,6 +57,7 @@ impl Core {
             journal: None,
             problem: None,
             held: std::collections::BTreeSet::new(),
+            unheld: std::collections::BTreeSet::new(),
             listens: std::collections::VecDeque::new(),
             is_ending: false,
             is_handing_over: false,

@@ -31,6 +31,8 @@ pub(super) struct Inner {
     pub problem: Option<String>,
     /// The addresses that the keeper listens on.
     pub held: BTreeSet<String>,
+    /// Those that it could not take back from a service that another keeper had started.
+    pub unheld: BTreeSet<String>,
     /// Who waits to hear whether it does.
     pub listens: VecDeque<oneshot::Sender<Option<(String, String)>>>,
     /// Everything is being stopped for good.

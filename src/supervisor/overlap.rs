@@ -162,6 +162,7 @@ impl Inner {
             entry.spec.name == *name
                 && entry.spec.overlap
                 && !entry.spec.held().is_empty()
+                && entry.spec.held().iter().all(|address| !self.unheld.contains(address))
                 && entry.life.phase == Phase::Ready
                 && !self.entries.contains_key(&elder(name))
         })

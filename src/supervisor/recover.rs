@@ -138,4 +138,5 @@ pub(super) async fn settle(core: &Rc<Core>, found: Found) {
     if let Err(failure) = ops::bring_up(core, &wanted).await {
         history::append(&core.layout, None, "supervisor", &failure.reason);
     }
+    overlap::retire_all(core).await;
 }

@@ -31,19 +31,26 @@ impl Core {
 
     /// Has the keeper listen where these services are to be reached.
     pub(super) async fn listen(&self, names: &BTreeSet<PartName>) -> Result<(), Failure> {
-        let addresses: BTreeSet<String> = {
+        let (running, fresh) = {
             let inner = self.inner.borrow();
-            let entries = names.iter().filter_map(|name| inner.entries.get(name));
-            entries.flat_map(|entry| entry.spec.held()).cloned().collect()
+            let of = |is_running: bool| -> BTreeSet<String> {
+                let entries = names.iter().filter_map(|name| inner.entries.get(name));
+                let entries = entries.filter(|entry| entry.life.pid.is_some() == is_running);
+                entries.flat_map(|entry| entry.spec.held()).cloned().collect()
+            };
+            (of(true), of(false))
         };
-        if addresses.is_empty() {
-            return Ok(());
+        // What runs has its sockets; if it got them from another keeper, this one may not have been able to take them back.
+        for address in running.difference(&fresh) {
+            let problem = self.ask_for(BTreeSet::from([address.clone()])).await;
+            let mut inner = self.inner.borrow_mut();
+            if problem.is_some() {
+                inner.unheld.insert(address.clone())
+            } else {
+                inner.unheld.remove(address)
+            };
         }
-        let (sender, answer) = oneshot::channel();
-        self.inner.borrow_mut().listens.push_back(sender);
-        self.inner.borrow_mut().held.extend(addresses.iter().cloned());
-        let _ = self.keeper.send(Request::Listen { addresses: addresses.into_iter().collect() });
-        let Ok(Some((address, reason))) = answer.await else { return Ok(()) };
+        let Some((address, reason)) = self.ask_for(fresh).await else { return Ok(()) };
         let inner = self.inner.borrow();
         let wants_it =
             |name: &&PartName| inner.entries.get(*name).is_some_and(|entry| entry.spec.held().contains(&address));
@@ -53,6 +60,21 @@ impl Core {
         Err(Failure::from(format!(
             "{address}, where `{name}` is to be reached, cannot be listened on: {reason}{holder}"
         )))
+    }
+
+    /// Asks the keeper for sockets; gives the address that cannot be had, and why.
+    async fn ask_for(&self, addresses: BTreeSet<String>) -> Option<(String, String)> {
+        if addresses.is_empty() {
+            return None;
+        }
+        let (sender, answer) = oneshot::channel();
+        {
+            let mut inner = self.inner.borrow_mut();
+            inner.listens.push_back(sender);
+            inner.held.extend(addresses.iter().cloned());
+        }
+        let _ = self.keeper.send(Request::Listen { addresses: addresses.into_iter().collect() });
+        answer.await.ok().flatten()
     }
 
     /// The keeper answered.

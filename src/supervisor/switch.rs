@@ -228,6 +228,7 @@ pub(super) async fn back_out(
     if let Err(failure) = ops::bring_up(core, &wanted).await {
         history::append(&core.layout, None, "back", &format!("after going back, {}", failure.reason));
     }
+    overlap::retire_all(core).await;
     core.inner.borrow_mut().generation = from;
     if let Some(error) = problem.or(Journal::remove(&core.layout).err()) {
         history::append(&core.layout, None, "back", &format!("the way back was not written down: {error}"));

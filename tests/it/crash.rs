@@ -91,12 +91,15 @@ const PYTHON: &[&str] =
 /// Those of conda packages: `tests/it/conda.rs` makes some.
 const CONDA: &[&str] = &["conda-before-link", "conda-after-link"];
 
+/// A reload needs a service that reloads: `supervisor::reload` has it.
+const RELOAD: &[&str] = &["reload-before-signal"];
+
 /// The `number`-th write of a file, which the sweeps go through.
 const WRITE: &str = "write-before-rename";
 
 #[test]
 fn no_checkpoint_is_forgotten() {
-    let killed: BTreeSet<&str> = [FIRST, SWITCH, CHANGED, ROLLBACK, COLLECT, WIPE, WIPE_DATA, PYTHON, CONDA, &[WRITE]]
+    let killed: BTreeSet<&str> = [FIRST, SWITCH, CHANGED, ROLLBACK, COLLECT, WIPE, WIPE_DATA, PYTHON, CONDA, RELOAD, &[WRITE]]
         .into_iter()
         .flatten()
         .copied()

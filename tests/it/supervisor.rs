@@ -2,6 +2,7 @@
 
 mod limits;
 mod notify;
+mod orders;
 mod overlap;
 mod reload;
 mod sockets;

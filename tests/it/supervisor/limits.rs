@@ -92,7 +92,10 @@ fn it_writes_only_where_it_was_said_and_reads_no_secrets() {
     );
     let writes = Some(vec![prefix.path("allowed")]);
     let folders = vec![prefix.path("var/web")];
-    prefix.generation(1, vec![ServiceSpec { writes, folders, ..prefix.service("web", &format!("exec 2>/dev/null; {script}")) }]);
+    prefix.generation(
+        1,
+        vec![ServiceSpec { writes, folders, ..prefix.service("web", &format!("exec 2>/dev/null; {script}")) }],
+    );
     prefix.commit(1);
     let log = until("its words", || Some(prefix.log("web")).filter(|log| log.lines().count() == 5));
     assert_eq!(log, "fine\nown\nrefused\nhidden\nrefused too\n");

@@ -86,7 +86,8 @@ fn ends_that_nobody_watched_are_known() {
         }
     }
     let events = prefix.client().events(100_000).expect("events");
-    let ends: Vec<&str> = events.iter().map(|event| event.text.as_str()).filter(|text| text.starts_with("it ")).collect();
+    let ends: Vec<&str> =
+        events.iter().map(|event| event.text.as_str()).filter(|text| text.starts_with("it ")).collect();
     assert!(ends.len() > 10, "{events:?}");
     assert!(ends.iter().all(|text| !text.contains("nobody saw")), "{ends:?}");
     assert!(events.iter().filter(|event| event.what == "upgrade").count() > 1, "{events:?}");

@@ -1,0 +1,60 @@
+//! Our own processes are killed in every order, and services are never doubled, lost or taken for others.
+
+use std::fs;
+use std::time::Duration;
+
+use jove_install::service::{Restart, ServiceSpec};
+
+use super::{FOREVER, Prefix, is_alive, kill, until};
+
+#[test]
+fn keeper_and_supervisor_are_killed_in_every_order() {
+    let prefix = Prefix::new();
+    prefix.generation(1, vec![prefix.service("web", FOREVER), prefix.service("db", FOREVER)]);
+    prefix.commit(1);
+    let pids = || ["web", "db"].map(|name| prefix.pid(name));
+    let first = pids();
+    for order in ["k", "s", "ks", "sk", "ss", "kk", "sks", "ksk"] {
+        for one in order.chars() {
+            let status = until("our processes", || prefix.client().status().ok());
+            let victim = if one == 'k' { status.keeper } else { status.supervisor };
+            kill(victim);
+            until("its end", || (!is_alive(victim)).then_some(()));
+        }
+        assert_eq!(pids(), first, "after {order}");
+        for name in ["web", "db"] {
+            assert_eq!(prefix.tree(name).len(), 2, "after {order}: a shell and its sleep");
+        }
+    }
+    // Killed at one time, without a look between.
+    let status = prefix.client().status().expect("status");
+    kill(status.supervisor);
+    kill(status.keeper);
+    assert_eq!(pids(), first);
+    prefix.stop(&[]);
+    assert!(!first.into_iter().any(is_alive));
+}
+
+/// Whether this kernel tells how a process ended that was not our child (6.15 and newer).
+fn tells_ends() -> bool {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut numbers = release.split(['.', '-']).map_while(|word| word.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(6), Some(15))
+}
+
+#[test]
+fn how_a_service_ended_is_known_also_by_another_keeper() {
+    let prefix = Prefix::new();
+    let restart = Restart { first: Duration::from_millis(10), ..Restart::default() };
+    let script = "while ! test -e go; do sleep 0.02; done; rm go; exit 37";
+    prefix.generation(1, vec![ServiceSpec { restart, ..prefix.service("web", script) }]);
+    prefix.commit(1);
+    let (first, keeper) = (prefix.pid("web"), prefix.client().status().expect("status").keeper);
+    kill(keeper);
+    until("another keeper", || prefix.client().status().ok().filter(|status| status.keeper != keeper));
+    assert_eq!(prefix.pid("web"), first);
+    fs::write(prefix.path("go"), "").expect("go");
+    until("a new process", || prefix.status("web").pid.filter(|pid| *pid != first));
+    let expected = if tells_ends() { "exited with 37" } else { "ended in a way that nobody saw" };
+    assert_eq!(prefix.status("web").last_exit.as_deref(), Some(expected));
+}
