@@ -23,6 +23,8 @@ pub const NAMES: &[&str] = &[
     "conda-after-link",
     "object-before-seal",
     "object-after-seal",
+    "source-before-build",
+    "source-after-build",
     "python-before-install",
     "python-before-bytecode",
     "generation-before-write",

@@ -22,6 +22,7 @@ use crate::progress::Reporter;
 use crate::provider::{self, ProvideError};
 use crate::pypi::EnvironmentError;
 use crate::recipe::Catalogue;
+use crate::sandbox::SandboxError;
 use crate::store::{Store, StoreError};
 
 /// What building has at hand.
@@ -58,6 +59,7 @@ impl Workshop<'_> {
             cache: self.cache,
             report: &self.report,
             log,
+            work: self.layout.root(),
             jobs: self.jobs.max(4),
             distrust: self.distrust,
         }
@@ -112,6 +114,9 @@ pub enum BuildError {
     /// A command failed.
     #[error(transparent)]
     Run(#[from] ProcessError),
+    /// Its sandbox cannot be made.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),

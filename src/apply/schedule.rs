@@ -92,6 +92,6 @@ fn run(part: &DesiredPart, action: &Action, build: &Build, workshop: &Workshop<'
         Action::Files(action) => files::make(action, build.folder(), workshop).map(|()| Made::by("files")),
         Action::Packages(action) => packages::make(part, action, build.folder(), workshop),
         Action::Python(action) => python::make(part, action, build.folder(), workshop).map(|()| Made::by("python")),
-        Action::Step(action) => step::make(part, action, build.folder(), workshop).map(|()| Made::by("step")),
+        Action::Step(action) => step::make(part, action, build.folder(), workshop),
     }
 }

@@ -1,21 +1,30 @@
 //! The `step` action: a command that fills its object, once per key.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::apply::{BuildError, Workshop, files, io_at};
+use crate::apply::{BuildError, Made, Workshop, files, io_at};
 use crate::layout;
 use crate::plan::{DesiredPart, StepAction};
 use crate::process::Run;
 use crate::progress::Event;
+use crate::sandbox::{Access, Confinement, Demand};
 
-/// Writes the step's files, then runs its command. It may write into its object and into a folder for temporary files,
-/// which is its home and is removed afterwards.
+/// Writes the step's files, then runs its command, in a sandbox. It has no network, and may write into its object and into a
+/// folder for temporary files, which is its home and is removed afterwards.
 ///
 /// # Errors
-/// If it cannot be started or does not exit with 0: with its last lines and the path of the whole log.
-pub fn make(part: &DesiredPart, action: &StepAction, object: &Path, workshop: &Workshop<'_>) -> Result<(), BuildError> {
+/// If it cannot be started or does not exit with 0: with its last lines and the path of the whole log; if it is to run in a
+/// sandbox that this machine does not have.
+pub fn make(
+    part: &DesiredPart,
+    action: &StepAction,
+    object: &Path,
+    workshop: &Workshop<'_>,
+) -> Result<Made, BuildError> {
     files::make(&action.files, object, workshop)?;
-    let [program, arguments @ ..] = action.command.as_slice() else { return Ok(()) };
+    let [program, arguments @ ..] = action.command.as_slice() else { return Ok(Made::by("step")) };
     // In the prefix: a run that is killed leaves it there, where the next one finds it.
     let scratch = tempfile::Builder::new().prefix(layout::SCRATCH).tempdir_in(workshop.layout.root());
     let scratch = scratch.map_err(io_at(object))?;
@@ -30,6 +39,11 @@ pub fn make(part: &DesiredPart, action: &StepAction, object: &Path, workshop: &W
     workshop.report.report(Event::Detail(shell_words::join(&action.command)));
     let folder = action.folder.as_ref().map_or(object, |folder| Path::new(folder));
     let log = workshop.logs.join(format!("{}.log", part.name));
-    Run::new(program, vars).args(arguments).folder(folder).log(log).go()?;
-    Ok(())
+    let access = Access::of_work(workshop.layout.root(), workshop.host.home().ok().as_deref());
+    let demand = if action.is_sandbox_required { Demand::Required } else { Demand::Best };
+    let confinement = Arc::new(Confinement::make(&access.write(scratch.path()).write(object), demand)?);
+    let run = Run::new(program, vars).args(arguments).folder(folder).log(log).limit(action.timeout);
+    run.before_exec(Arc::clone(&confinement) as Arc<_>).go()?;
+    let facts = BTreeMap::from([("sandbox enforced".to_owned(), confinement.enforced().to_string())]);
+    Ok(Made { action: "step", impure: BTreeSet::new(), facts })
 }

@@ -6,6 +6,7 @@ use crate::host::Host;
 use crate::ops::error::OpResult;
 use crate::platform::Platform;
 use crate::pypi::{Interpreter, PythonRange};
+use crate::sandbox::Machine;
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -42,6 +43,8 @@ pub fn doctor(host: &Host) -> OpResult<Vec<Check>> {
         python(host),
         uv(host),
         compiler(host),
+        git(host),
+        sandbox(),
         logout(host),
         pidfd(),
     ])
@@ -96,6 +99,31 @@ fn compiler(host: &Host) -> Check {
         Some(path) => check("C compiler", Verdict::Good, path.display().to_string()),
         None => check("C compiler", Verdict::Limited, "none: packages named in `build` cannot be built from source"),
     }
+}
+
+fn git(host: &Host) -> Check {
+    match host.which("git") {
+        Some(path) => check("git", Verdict::Good, path.display().to_string()),
+        None => check("git", Verdict::Limited, "none: parts cannot be taken from repositories"),
+    }
+}
+
+/// What keeps builds, steps and services inside.
+fn sandbox() -> Check {
+    let machine = Machine::current();
+    let walls = [
+        ("namespaces", machine.namespaces.as_ref().map(|()| "namespaces".to_owned())),
+        ("Landlock", machine.landlock.as_ref().map(|version| format!("Landlock {version}"))),
+        ("seccomp", machine.filter.as_ref().map(|()| "seccomp".to_owned())),
+    ];
+    let there: Vec<String> = walls.iter().filter_map(|(_, wall)| wall.clone().ok()).collect();
+    let missing = walls.iter().filter_map(|(name, wall)| Some(format!("no {name}: {}", wall.as_ref().err()?)));
+    let missing: Vec<String> = missing.collect();
+    let there = if there.is_empty() { "nothing".to_owned() } else { there.join(", ") };
+    if missing.is_empty() {
+        return check("sandbox", Verdict::Good, there);
+    }
+    check("sandbox", Verdict::Limited, format!("{there}; {}", missing.join("; ")))
 }
 
 /// Whether services outlive the session that started them.

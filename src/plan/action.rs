@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -107,4 +108,8 @@ pub struct StepAction {
     pub folder: Option<String>,
     /// Files that are written before it runs.
     pub files: FilesAction,
+    /// How long it may take.
+    pub timeout: Duration,
+    /// Whether it is not run where the sandbox cannot be enforced.
+    pub is_sandbox_required: bool,
 }

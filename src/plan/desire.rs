@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::digest::Digest;
@@ -15,11 +16,15 @@ use crate::plan::fact::facts;
 use crate::plan::key;
 use crate::plan::secret::Sealed;
 use crate::plan::snapshot::{InterpreterFrom, Snapshot};
-use crate::plan::value::{strings, text_of, texts};
+use crate::plan::value::{is_word, seconds, strings, text_of, texts};
+use crate::provider::Request;
 use crate::recipe::{OptionValue, ResolvedPart, Stack};
 use crate::service::{DataCommand, Promise, ServiceSpec};
 use crate::store::StorePath;
 use crate::text::{Piece, Text};
+
+/// How long a step may take whose recipe says nothing.
+const STEP_TIMEOUT: Duration = Duration::from_secs(7200);
 
 /// Everything that is wished for, with keys.
 #[derive(Debug, Clone)]
@@ -191,8 +196,13 @@ impl Lowering<'_> {
         Some((key, Action::Python(Box::new(action)), impure))
     }
 
-    fn packages(&self, part: &ResolvedPart) -> Option<(Digest, Action, BTreeSet<String>)> {
-        let resolved = self.snapshot.packages.get(&part.name)?.clone();
+    fn packages(&mut self, part: &ResolvedPart) -> Option<(Digest, Action, BTreeSet<String>)> {
+        let mut resolved = self.snapshot.packages.get(&part.name)?.clone();
+        if let Request::Source(sources) = &mut resolved.request {
+            let value = |option: &str| part.options.get(option).map(|option| &option.value);
+            sources.commands = texts(value("build")).iter().map(|text| self.step_text(part, text)).collect();
+            sources.vars = self.step_vars(part, value("build_vars"));
+        }
         let impure = resolved.facts.iter().map(|(name, fact)| format!("uses {name} of this machine: {fact}")).collect();
         let action = PackagesAction { resolved, names: names(part) };
         let key = key::of_packages(&action, &self.snapshot.platform, &self.snapshot.store);
@@ -206,11 +216,7 @@ impl Lowering<'_> {
         if let Some(OptionValue::Text(path)) = value("path") {
             vars.insert("PATH".to_owned(), self.step_text(part, path));
         }
-        if let Some(OptionValue::Table(table)) = value("vars") {
-            for (name, word) in table {
-                vars.insert(name.clone(), self.step_text(part, &text_of(word)));
-            }
-        }
+        vars.extend(self.step_vars(part, value("vars")));
         let folder = match value("folder") {
             Some(OptionValue::Text(text)) => Some(self.step_text(part, text)),
             _ => None,
@@ -220,13 +226,25 @@ impl Lowering<'_> {
             Some((folder, digest))
         });
         let inputs = inputs.collect();
-        let step = StepAction { command, vars, folder, files: self.files(part) };
+        let step = StepAction {
+            command,
+            vars,
+            folder,
+            files: self.files(part),
+            timeout: seconds(value("timeout")).unwrap_or(STEP_TIMEOUT),
+            is_sandbox_required: is_word(value("sandbox"), "required"),
+        };
         let key = key::of_step(&step, &inputs, &self.snapshot.platform, &self.snapshot.store);
         let impure = BTreeSet::from(["made by a command of this machine".to_owned()]);
         (key, Action::Step(step), impure)
     }
 
-    /// A text that a step is given. It runs when its object is built, and what it makes is in the store: no secret may come
+    fn step_vars(&mut self, part: &ResolvedPart, value: Option<&OptionValue>) -> BTreeMap<String, String> {
+        let Some(OptionValue::Table(table)) = value else { return BTreeMap::new() };
+        table.iter().map(|(name, word)| (name.clone(), self.step_text(part, &text_of(word)))).collect()
+    }
+
+    /// A text that a step or build is given. It runs when its object is built, and what it makes is in the store: no secret may come
     /// to it, neither as a word nor by a file that shows one.
     fn step_text(&mut self, part: &ResolvedPart, text: &Text) -> String {
         let text = self.others(part, text);
@@ -309,7 +327,15 @@ fn with_own_folder(mut object: DesiredObject, name: &PartName, folder: Option<&P
             }
             &mut step.files
         }
-        Action::Packages(_) | Action::Python(_) => return object,
+        Action::Packages(action) => {
+            if let Request::Source(sources) = &mut action.resolved.request {
+                for word in sources.commands.iter_mut().chain(sources.vars.values_mut()) {
+                    *word = word.replace(&mark, &own);
+                }
+            }
+            return object;
+        }
+        Action::Python(_) => return object,
     };
     for file in &mut files.files {
         file.content = file.content.replace(&mark, &own);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::digest::Digest;
 use crate::generation::{Manifest, PartRecord};
@@ -56,6 +57,8 @@ fn keys_are_what_they_were() {
         vars: BTreeMap::new(),
         folder: None,
         files: FilesAction { files: Vec::new(), trees: Vec::new() },
+        timeout: Duration::from_secs(1),
+        is_sandbox_required: false,
     };
     let store = Path::new("/home/me/jove/demo/store");
     let keys = [

@@ -1,5 +1,7 @@
 //! Values of options as planning reads them: texts, plain strings, and words for people.
 
+use std::time::Duration;
+
 use crate::name::OptionName;
 use crate::recipe::{OptionValue, ResolvedPart};
 use crate::text::Text;
@@ -17,6 +19,21 @@ pub(super) fn texts(value: Option<&OptionValue>) -> Vec<Text> {
 pub fn strings(part: &ResolvedPart, option: &str) -> Vec<String> {
     let value = option.parse::<OptionName>().ok().and_then(|name| part.options.get(&name)).map(|option| &option.value);
     texts(value).iter().filter_map(|text| text.as_plain().map(str::to_owned)).collect()
+}
+
+/// A duration.
+#[must_use]
+pub fn seconds(value: Option<&OptionValue>) -> Option<Duration> {
+    match value {
+        Some(OptionValue::Seconds(seconds)) => Duration::try_from_secs_f64(*seconds).ok(),
+        _ => None,
+    }
+}
+
+/// Whether a value is this word.
+#[must_use]
+pub fn is_word(value: Option<&OptionValue>, word: &str) -> bool {
+    matches!(value, Some(OptionValue::Text(text)) if text.as_plain() == Some(word))
 }
 
 /// A value as a text.

@@ -43,7 +43,7 @@ pub enum NoProvider {
         offered: Vec<String>,
     },
     /// It says no packages at all.
-    #[error("it says nothing to install: give it `conda`, `deb` or `host`")]
+    #[error("it says nothing to install: give it `conda`, `deb`, `archive`, `git`, `source` or `host`")]
     Nothing,
     /// The policy names none of its providers.
     #[error("`[sources] order` names none of what it offers ({}): add one there, or force it with `provider`", list(.offered))]
@@ -181,6 +181,6 @@ mod tests {
         ");
         let other = ["host".to_owned()];
         insta::assert_snapshot!(choose(&offered, &Decided::default(), &other).expect_err("none"), @"`[sources] order` names none of what it offers (`deb`): add one there, or force it with `provider`");
-        insta::assert_snapshot!(choose(&[], &Decided::default(), &order()).expect_err("nothing"), @"it says nothing to install: give it `conda`, `deb` or `host`");
+        insta::assert_snapshot!(choose(&[], &Decided::default(), &order()).expect_err("nothing"), @"it says nothing to install: give it `conda`, `deb`, `archive`, `git`, `source` or `host`");
     }
 }

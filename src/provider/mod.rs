@@ -4,10 +4,13 @@
 //! download cache ([`Provider::fetch`]) and makes a folder of it ([`Provider::realise`]), from which it runs. [`choose`] is the
 //! policy: one order for the whole prefix, chosen once, never a silent fallback.
 
+pub mod archive;
 pub mod choose;
 pub mod conda;
 pub mod deb;
+pub mod git;
 pub mod host;
+pub mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -35,6 +38,8 @@ pub struct Kit<'a> {
     pub report: &'a Reporter,
     /// The file that gets everything that tools say.
     pub log: &'a Path,
+    /// The prefix, in whose folder work may be done that is gone afterwards.
+    pub work: &'a Path,
     /// How much may be done at once.
     pub jobs: usize,
     /// Hash what is cached again before it is used (`verify --repair`).
@@ -128,12 +133,18 @@ pub trait Provider: Send + Sync {
 /// Any provider that was asked for something. The compiler is the checklist of providers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
+    /// Files of the net, unpacked.
+    Archive(archive::Archives),
     /// Packages of conda channels.
     Conda(conda::Packages),
     /// Packages of Debian and its kin.
     Deb(deb::Packages),
+    /// Files of commits.
+    Git(git::Checkouts),
     /// Programs of this machine.
     Host(HostPrograms),
+    /// Programs built from source.
+    Source(Box<source::Sources>),
 }
 
 impl Request {
@@ -141,26 +152,38 @@ impl Request {
     #[must_use]
     pub fn provider(&self) -> &dyn Provider {
         match self {
+            Self::Archive(request) => request,
             Self::Conda(request) => request,
             Self::Deb(request) => request,
+            Self::Git(request) => request,
             Self::Host(request) => request,
+            Self::Source(request) => request.as_ref(),
         }
     }
 }
 
 /// The words of all providers, in the order in which they are tried where nothing else is said.
-pub const ORDER: [&str; 3] = ["conda", "deb", "host"];
+pub const ORDER: [&str; 6] = ["conda", "deb", "archive", "git", "source", "host"];
 
 /// Why a provider could not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum ProvideError {
+    /// Archives could not be had.
+    #[error(transparent)]
+    Archives(#[from] archive::ArchivesError),
     /// Conda packages could not be had.
     #[error(transparent)]
     Conda(#[from] conda::CondaError),
     /// Debian packages could not be had.
     #[error(transparent)]
     Deb(#[from] deb::DebError),
+    /// A commit could not be had.
+    #[error(transparent)]
+    Git(#[from] git::GitError),
     /// This machine's programs do not fit.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// Nothing came of the sources.
+    #[error(transparent)]
+    Source(#[from] source::SourceError),
 }

@@ -1,10 +1,11 @@
 //! Wheels that are built on this machine: from a source archive that a part allows, or from a copy of a source folder.
 //!
 //! What comes out depends on this machine's compiler and on what the build requires at that moment, so everything made of it
-//! is impure. A wheel is built once for each source archive and Python, and kept in the cache.
+//! is impure. It writes only into its own folder and into uv's cache, as far as this machine can see to that. A wheel is built once for each source archive and Python, and kept in the cache.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::kit::Kit;
 use super::pin::{Pinned, has_suffix};
@@ -12,6 +13,7 @@ use super::tool::scratch;
 use crate::digest::{Digest, Sha256};
 use crate::process::ProcessError;
 use crate::progress::Event;
+use crate::sandbox::{Access, Confinement, Machine, Network, SandboxError};
 
 /// Why a build did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,9 @@ pub enum BuildError {
         /// The whole log.
         log: PathBuf,
     },
+    /// Its sandbox cannot be made.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// The tool did not run to its end.
     #[error(transparent)]
     Process(ProcessError),
@@ -108,11 +113,21 @@ fn first_wheel(folder: &Path) -> Option<PathBuf> {
 }
 
 fn build(kit: &Kit<'_>, what: &str, source: &Path, out: &Path) -> Result<PathBuf, BuildError> {
+    let work = out.parent().unwrap_or(out);
+    let failed = |source| BuildError::Io { what: what.to_owned(), source };
+    let (temporary, cache) = (work.join("tmp"), kit.cache.root().join("uv"));
+    for folder in [&temporary, &cache] {
+        fs_err::create_dir_all(folder).map_err(failed)?;
+    }
+    // What builds need comes from the index meanwhile, so the network is not refused.
+    let access =
+        [work, &cache].into_iter().fold(Access::of_fetching_work(kit.host.home().ok().as_deref()), Access::write);
+    let confinement = Confinement::best(Machine::current(), &access, Network::Any)?;
     let run =
         kit.uv_online().args(["build", "--wheel", "--no-create-gitignore", "--python"]).arg(&kit.interpreter.path);
-    let run = run.arg("--out-dir").arg(out).arg(source);
+    let run = run.arg("--out-dir").arg(out).arg(source).before_exec(Arc::new(confinement));
     // A fixed time inside the wheel, as the zip format's first.
-    let run = run.var("SOURCE_DATE_EPOCH", "315532800");
+    let run = run.var("SOURCE_DATE_EPOCH", "315532800").var("TMPDIR", temporary.display().to_string());
     run.go().map_err(|error| match error {
         ProcessError::Failed { last, .. } => {
             BuildError::Failed { what: what.to_owned(), last, log: kit.log.to_owned() }

@@ -4,9 +4,27 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::layout::Layout;
+
 /// Devices that everybody writes to.
 const DEVICES: [&str; 8] =
     ["/dev/full", "/dev/null", "/dev/ptmx", "/dev/pts", "/dev/random", "/dev/tty", "/dev/urandom", "/dev/zero"];
+
+/// Where people have keys and passwords, in their homes.
+const KEYS: [&str; 12] = [
+    ".aws",
+    ".config/gcloud",
+    ".config/gh",
+    ".docker",
+    ".git-credentials",
+    ".gnupg",
+    ".kube",
+    ".my.cnf",
+    ".netrc",
+    ".pgpass",
+    ".pypirc",
+    ".ssh",
+];
 
 /// Which files and folders may be used. What is named nowhere may not.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +54,23 @@ impl Access {
     #[must_use]
     pub fn read_all() -> Self {
         Self { read: vec![PathBuf::from("/")], ..Self::default() }
+    }
+
+    /// What a build or step in a prefix may read: everything but the secrets and data of the prefix, and what a home commonly
+    /// has of keys and passwords.
+    #[must_use]
+    pub fn of_work(prefix: &Path, home: Option<&Path>) -> Self {
+        let layout = Layout::new(prefix);
+        let of_prefix = [layout.state(), layout.var(), layout.run()];
+        let of_home = home.iter().flat_map(|home| KEYS.map(|name| home.join(name)));
+        of_prefix.into_iter().chain(of_home).fold(Self::read_all(), Self::hide)
+    }
+
+    /// What work may read that fetches things itself: what says how is not hidden from it.
+    #[must_use]
+    pub fn of_fetching_work(home: Option<&Path>) -> Self {
+        let keys = KEYS.iter().filter(|name| ![".netrc", ".pypirc", ".config/gcloud"].contains(name));
+        home.iter().flat_map(|home| keys.clone().map(|name| home.join(name))).fold(Self::read_all(), Self::hide)
     }
 
     /// Also not this.

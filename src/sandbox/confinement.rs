@@ -16,6 +16,15 @@ pub enum Network {
     None,
 }
 
+/// How much of a sandbox there must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    /// The best there is.
+    Best,
+    /// Writes elsewhere and the network are kept out, or nothing is run.
+    Required,
+}
+
 /// What of a sandbox is enforced. As text for people: what is recorded of an object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Enforced {
@@ -47,6 +56,17 @@ pub struct Confinement {
 }
 
 impl Confinement {
+    /// Without a network, on this machine.
+    ///
+    /// # Errors
+    /// As [`Confinement::best`] and [`Confinement::required`].
+    pub fn make(access: &Access, demand: Demand) -> Result<Self, SandboxError> {
+        match demand {
+            Demand::Best => Self::best(Machine::current(), access, Network::None),
+            Demand::Required => Self::required(Machine::current(), access),
+        }
+    }
+
     /// The best that a machine can do.
     ///
     /// # Errors

@@ -33,7 +33,7 @@ use std::path::PathBuf;
 
 pub use crate::exec::BeforeExec;
 pub use access::Access;
-pub use confinement::{Confinement, Enforced, Network};
+pub use confinement::{Confinement, Demand, Enforced, Network};
 pub use filter::Filter;
 pub use machine::Machine;
 pub use namespace::Namespaces;

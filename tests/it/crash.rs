@@ -99,8 +99,10 @@ const WRITE: &str = "write-before-rename";
 
 #[test]
 fn no_checkpoint_is_forgotten() {
-    let killed: BTreeSet<&str> = [FIRST, SWITCH, CHANGED, ROLLBACK, COLLECT, WIPE, WIPE_DATA, PYTHON, CONDA, RELOAD, &[WRITE]]
+    let apart = [PYTHON, CONDA, RELOAD, &[WRITE], crate::source::CHECKPOINTS];
+    let killed: BTreeSet<&str> = [FIRST, SWITCH, CHANGED, ROLLBACK, COLLECT, WIPE, WIPE_DATA]
         .into_iter()
+        .chain(apart)
         .flatten()
         .copied()
         .collect();

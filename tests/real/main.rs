@@ -15,5 +15,6 @@ mod packages;
 mod python;
 #[path = "../it/sandbox.rs"]
 mod sandbox;
+mod source;
 mod stack;
 mod wsgi;

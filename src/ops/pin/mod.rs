@@ -3,6 +3,8 @@
 //! [`python`] for Python parts, whose [`interpreter`] may be one of packages; [`packages`] for what other providers serve;
 //! [`kept`] is what the cache remembers of both, [`tool`] what it has of Pythons that are not this machine's.
 
+mod archives;
+mod checkouts;
 mod interpreter;
 mod kept;
 mod offer;

@@ -8,6 +8,7 @@ use url::Url;
 use crate::host::Host;
 use crate::name::OptionName;
 use crate::ops::error::{OpError, OpResult};
+use crate::ops::pin::{archives, checkouts};
 use crate::plan::value::{shown, strings};
 use crate::profile::{Setting, Value};
 use crate::provider::conda::wanted::Wanted;
@@ -40,6 +41,9 @@ pub(super) fn offers(
         let (without, cures) = (strings(part, "deb_without"), cures(part)?);
         offered.push(Request::Deb(Packages { packages, without, cures, sources: debian(sources)? }));
     }
+    offered.extend(archives::archive(part, sources)?.map(Request::Archive));
+    offered.extend(checkouts::git(part)?.map(Request::Git));
+    offered.extend(archives::source(part, sources)?.map(|sources| Request::Source(Box::new(sources))));
     let programs = strings(part, "host");
     if !programs.is_empty() {
         let programs = programs.iter().map(|text| text.parse().map_err(OpError::failed)).collect::<OpResult<_>>()?;

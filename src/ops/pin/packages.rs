@@ -54,6 +54,7 @@ impl Bench {
             cache: &self.cache,
             report: pinning.report,
             log: &self.log,
+            work: pinning.place.layout.root(),
             jobs: 4,
             distrust: false,
         }
@@ -101,9 +102,13 @@ pub(super) fn pin(
         state.host.insert(part.name.clone(), facts.clone());
     }
     let inputs = match &request {
+        Request::Archive(_) | Request::Deb(_) | Request::Git(_) => Vec::new(),
         Request::Conda(request) => request.files.clone(),
-        Request::Deb(_) => Vec::new(),
         Request::Host(programs) => programs.paths(&place.host).unwrap_or_default(),
+        Request::Source(sources) => {
+            let tools = sources.tools.paths(&place.host).unwrap_or_default();
+            tools.into_iter().chain(sources.patches.iter().map(|(path, _)| path.clone())).collect()
+        }
     };
     let pins = resolution.pins.iter().map(of_lock).collect();
     let reason = choice.to_string();

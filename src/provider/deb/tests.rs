@@ -138,6 +138,7 @@ impl Archive {
         let report = progress::silent();
         let log = self.folder.path().join("log");
         work(&Kit {
+            work: Path::new("/nowhere"),
             host: &host,
             client: &self.client,
             cache: &cache,

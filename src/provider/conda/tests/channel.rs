@@ -199,6 +199,7 @@ impl Place {
         let cache = Cache::open(&self.path("home/.cache/jove-install")).expect("cache");
         let (report, log) = (progress::silent(), self.path("log"));
         work(&Kit {
+            work: std::path::Path::new("/nowhere"),
             host: &self.host,
             client: &client,
             cache: &cache,
