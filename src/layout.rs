@@ -13,6 +13,7 @@
 //!   state.toml                secrets, ports, host facts       crate::state
 //!   hold.toml                 why the prefix does not go forward  crate::generation::hold
 //!   switch.toml               journal of a switch in progress  crate::generation::journal
+//!   boot.sh                   what starts services with the machine  crate::ops::boot
 //!   jove.lock                 pins (without a project)         crate::lock
 //!   ledger.jsonl              everything made outside, who did what when
 //!   stamp.json                inputs of the last install, for a run that has nothing to do

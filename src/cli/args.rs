@@ -43,6 +43,9 @@ pub struct Global {
     /// Folder of the installation [default: ~/jove/PROFILE, in a project ~/jove/PROJECT-PROFILE]
     #[arg(long, global = true, value_name = "DIR")]
     pub prefix: Option<PathBuf>,
+    /// Folder of `supervise`, instead of an installation
+    #[arg(long, global = true, value_name = "DIR", conflicts_with_all = ["profile", "prefix"])]
+    pub dir: Option<PathBuf>,
     /// Run as if started in this folder
     #[arg(short = 'C', long = "directory", global = true, value_name = "DIR")]
     pub directory: Option<PathBuf>,
@@ -111,8 +114,10 @@ pub enum Verb {
     #[command(after_help = "Examples:\n  jove-install graph\n  jove-install graph --format svg > parts.svg")]
     Graph(GraphArguments),
     /// Start services
-    #[command(after_help = "Examples:\n  jove-install start -p demo\n  jove-install start -p demo wps")]
-    Start(ServiceArguments),
+    #[command(
+        after_help = "Examples:\n  jove-install start -p demo\n  jove-install start -p demo wps\n  jove-install start -p demo --foreground"
+    )]
+    Start(StartArguments),
     /// Stop services and everything they started
     #[command(after_help = "Examples:\n  jove-install stop -p demo\n  jove-install stop -p demo wps")]
     Stop(ServiceArguments),
@@ -122,6 +127,25 @@ pub enum Verb {
     /// Make services read their configuration again
     #[command(after_help = "Examples:\n  jove-install reload -p production nginx")]
     Reload(ServiceArguments),
+    /// Run a job now, and wait for its end
+    #[command(after_help = "Examples:\n  jove-install run-now -p production backup")]
+    RunNow(JobArguments),
+    /// The runs of jobs: when, how long, how they ended
+    #[command(
+        after_help = "Examples:\n  jove-install runs -p production\n  jove-install runs -p production backup -n 50"
+    )]
+    Runs(RunsArguments),
+    /// Send a signal to services
+    #[command(after_help = "Examples:\n  jove-install signal -p production USR1 nginx")]
+    Signal(SignalArguments),
+    /// Run the services of a file in the foreground, without an installation
+    #[command(
+        after_help = "Examples:\n  jove-install supervise --dir run services.toml\n  jove-install supervise --dir run Procfile\n  jove-install supervise --dir run supervisord.conf\n  jove-install --dir run status"
+    )]
+    Supervise(SuperviseArguments),
+    /// Stop everything, and whoever supervises it
+    #[command(after_help = "Examples:\n  jove-install shutdown --dir run")]
+    Shutdown,
     /// How the services are
     #[command(
         after_help = "Examples:\n  jove-install status -p demo\n  jove-install status -p demo --json\n  jove-install status -p demo --watch"
@@ -191,6 +215,12 @@ pub enum Verb {
     /// What this machine has, and what is missing
     #[command(after_help = "Examples:\n  jove-install doctor")]
     Doctor,
+    /// Whether services start with the machine
+    #[command(
+        after_help = "Examples:\n  jove-install boot enable -p production\n  jove-install boot status -p production",
+        subcommand
+    )]
+    Boot(BootVerb),
     /// Completions for a shell
     #[command(
         after_help = "Examples:\n  jove-install completions bash > ~/.local/share/bash-completion/completions/jove-install"
@@ -317,6 +347,53 @@ pub struct ServiceArguments {
     pub services: Vec<String>,
 }
 
+/// Flags of `start`.
+#[derive(Debug, Clone, Args)]
+pub struct StartArguments {
+    /// Services or parts; all if none is named
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+    /// Stay, and stop everything on Ctrl-C or SIGTERM: for containers and service managers
+    #[arg(long)]
+    pub foreground: bool,
+}
+
+/// Flags of `signal`.
+#[derive(Debug, Clone, Args)]
+pub struct SignalArguments {
+    /// The signal: `HUP`, `USR1` …
+    pub signal: String,
+    /// Services or parts; all if none is named
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+}
+
+/// Flags of `supervise`.
+#[derive(Debug, Clone, Args)]
+pub struct SuperviseArguments {
+    /// `*.toml` (our own form), `Procfile`, or `*.conf` (supervisord)
+    pub file: PathBuf,
+}
+
+/// Which jobs.
+#[derive(Debug, Clone, Args)]
+pub struct JobArguments {
+    /// Jobs or parts
+    #[arg(value_name = "JOB", required = true)]
+    pub jobs: Vec<String>,
+}
+
+/// Flags of `runs`.
+#[derive(Debug, Clone, Args)]
+pub struct RunsArguments {
+    /// Jobs or parts; all if none is named
+    #[arg(value_name = "JOB")]
+    pub services: Vec<String>,
+    /// How many of each job
+    #[arg(short = 'n', long, default_value_t = 10, value_name = "N")]
+    pub lines: usize,
+}
+
 /// Flags of `status`.
 #[derive(Debug, Clone, Args)]
 pub struct StatusArguments {
@@ -343,6 +420,9 @@ pub struct LogsArguments {
     /// Only lines since then: `10m`, `2h`, or a time (RFC 3339)
     #[arg(long, value_name = "WHEN")]
     pub since: Option<String>,
+    /// Only lines of this run of a job (`runs` lists them)
+    #[arg(long, value_name = "N", conflicts_with_all = ["since", "follow"])]
+    pub run: Option<u64>,
     /// Only lines that contain this text
     #[arg(long, value_name = "TEXT")]
     pub grep: Option<String>,
@@ -459,6 +539,17 @@ pub enum CatalogueVerb {
         /// Its name
         name: String,
     },
+}
+
+/// Verbs of `boot`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum BootVerb {
+    /// They do not
+    Disable,
+    /// They do: by your systemd, else by your crontab
+    Enable,
+    /// How it is, and what is missing
+    Status,
 }
 
 /// Flags of `list`.

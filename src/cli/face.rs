@@ -12,6 +12,22 @@ use crate::host::Host;
 use crate::ops::{Choice, OpError, OpResult, Place};
 use crate::progress::Reporter;
 
+/// Verbs that know the folder of `supervise`.
+const OF_FOLDERS: [&str; 12] = [
+    "events",
+    "logs",
+    "reload",
+    "restart",
+    "run-now",
+    "runs",
+    "shutdown",
+    "signal",
+    "start",
+    "status",
+    "stop",
+    "supervise",
+];
+
 /// A command line face.
 pub struct Face {
     /// The surroundings.
@@ -57,7 +73,12 @@ impl Face {
             no_wait: self.global.no_wait,
             verb: verb.to_owned(),
         };
-        Place::find(self.host.clone(), choice)
+        match &self.global.dir {
+            None => Place::find(self.host.clone(), choice),
+            Some(folder) if OF_FOLDERS.contains(&verb) => Ok(Place::of_folder(self.host.clone(), choice, folder)),
+            Some(_) => Err(OpError::usage(format!("`{verb}` knows no folder of `supervise` (--dir)"))
+                .hint("an installation's folder is given by --prefix")),
+        }
     }
 
     /// Who draws what goes on: bars on a terminal, lines elsewhere, nothing under `--quiet`.

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use clap::error::ErrorKind as ClapKind;
 
-use crate::cli::args::{Arguments, Verb};
+use crate::cli::args::{Arguments, JobArguments, ServiceArguments, StartArguments, Verb};
 use crate::cli::face::Face;
 use crate::host::Host;
 use crate::ops::{ErrorKind, OpError, OpResult};
@@ -119,6 +119,7 @@ fn run(face: &Face, arguments: Arguments) -> OpResult<Exit> {
     };
     match asked {
         Verb::Adopt => verb::prefix::adopt(face),
+        Verb::Boot(asked) => verb::boot::run(face, asked),
         Verb::Completions(arguments) => verb::shell::completions(&arguments),
         Verb::Doctor => verb::doctor::run(face),
         Verb::Events(arguments) => verb::logs::events(face, &arguments),
@@ -142,10 +143,20 @@ fn run(face: &Face, arguments: Arguments) -> OpResult<Exit> {
         Verb::Restart(arguments) => verb::service::run(face, &arguments, crate::ops::service::Deed::Restart),
         Verb::Rollback(arguments) => verb::generation::rollback(face, &arguments),
         Verb::Run(arguments) => verb::run::run(face, &arguments),
+        Verb::RunNow(JobArguments { jobs }) => {
+            verb::service::run(face, &ServiceArguments { services: jobs }, crate::ops::service::Deed::Run)
+        }
+        Verb::Runs(arguments) => verb::service::runs(face, &arguments),
         Verb::Secret(asked) => verb::secret::run(face, &asked),
         Verb::Shell(arguments) => verb::run::shell(face, &arguments),
-        Verb::Start(arguments) => verb::service::run(face, &arguments, crate::ops::service::Deed::Start),
+        Verb::Shutdown => verb::supervise::shutdown(face),
+        Verb::Signal(arguments) => verb::supervise::signal(face, &arguments),
+        Verb::Start(arguments) if arguments.foreground => verb::supervise::start(face, &arguments),
+        Verb::Start(StartArguments { services, .. }) => {
+            verb::service::run(face, &ServiceArguments { services }, crate::ops::service::Deed::Start)
+        }
         Verb::Status(arguments) => verb::status::run(face, &arguments),
+        Verb::Supervise(arguments) => verb::supervise::run(face, &arguments),
         Verb::Stop(arguments) => verb::service::run(face, &arguments, crate::ops::service::Deed::Stop),
         Verb::Verify(arguments) => verb::verify::run(face, &arguments),
         Verb::Wipe(arguments) => verb::wipe::run(face, &arguments),

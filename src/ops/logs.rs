@@ -1,10 +1,14 @@
 //! `logs` and `events`: what services print, and what the supervisor did and saw. Never wait, need no supervisor.
 
+use jiff::Timestamp;
+
 use crate::generation::{self, Manifest};
 use crate::name::PartName;
 use crate::ops::error::{OpError, OpResult};
 use crate::ops::place::Place;
 use crate::ops::service::choose;
+use crate::service::ServiceSpec;
+use crate::supervisor::{Run, runs};
 
 /// The services whose lines are wanted.
 ///
@@ -20,6 +24,42 @@ pub fn services(place: &Place, names: &[String]) -> OpResult<Vec<PartName>> {
         return Ok(services.services.iter().map(|spec| spec.name.clone()).collect());
     }
     choose(&services.services, names)
+}
+
+/// The runs of jobs, of each the last so many, oldest first. Needs no supervisor.
+///
+/// # Errors
+/// If nothing is installed, or a name is unknown or no job's.
+pub fn runs(place: &Place, names: &[String], last: usize) -> OpResult<Vec<Run>> {
+    place.installed()?;
+    let Some(number) = generation::current(&place.layout) else { return Ok(Vec::new()) };
+    let specs = Manifest::services(&place.layout, number)?.services;
+    let chosen = choose(&specs, names)?;
+    let is_meant = |spec: &&ServiceSpec| names.is_empty() || chosen.contains(&spec.name);
+    let mut jobs = specs.iter().filter(is_meant).filter(|spec| spec.kind.schedule().is_some()).peekable();
+    if let (None, Some(name)) = (jobs.peek(), names.first()) {
+        return Err(OpError::usage(format!("`{name}` is no job that runs at its times")));
+    }
+    let mut runs = Vec::new();
+    for spec in jobs {
+        let all = runs::read(&place.layout, &spec.part, &spec.name);
+        runs.extend_from_slice(&all[all.len().saturating_sub(last)..]);
+    }
+    Ok(runs)
+}
+
+/// When a run of a job began and ended.
+///
+/// # Errors
+/// If there is no such run of one job.
+pub fn span_of_run(place: &Place, names: &[String], number: u64) -> OpResult<(Option<Timestamp>, Option<Timestamp>)> {
+    let found: Vec<Run> = runs(place, names, usize::MAX)?.into_iter().filter(|run| run.number == number).collect();
+    let [run] = found.as_slice() else {
+        return Err(OpError::usage(format!("--run {number}: there are {} such runs", found.len()))
+            .hint("name one job; `jove-install runs` lists them"));
+    };
+    let moment = |text: &Option<String>| text.as_ref()?.parse::<Timestamp>().ok();
+    Ok((moment(&run.began), moment(&run.ended)))
 }
 
 /// A moment that `--since` names: a time (RFC 3339), or how long ago (`10m`, `2h`, `1d`).

@@ -4,6 +4,7 @@
 //! there or undo it. [`error`] is what all of them fail with.
 
 pub mod adopt;
+pub mod boot;
 pub mod catalogue;
 pub mod doctor;
 pub mod error;
@@ -11,6 +12,7 @@ pub mod example;
 pub mod explain;
 pub mod export;
 pub mod fetch;
+pub mod foreground;
 pub mod gc;
 pub mod graph;
 pub mod history;
@@ -33,6 +35,7 @@ pub mod secret;
 pub mod service;
 pub mod stamp;
 pub mod status;
+pub mod supervise;
 pub mod verify;
 pub mod wipe;
 

@@ -43,6 +43,8 @@ pub struct Place {
     pub profile: ProfileChoice,
     /// The prefix.
     pub layout: Layout,
+    /// Whether it is the folder of `supervise`, where nothing is installed.
+    pub standalone: bool,
 }
 
 impl Place {
@@ -68,7 +70,15 @@ impl Place {
             Some(prefix) => prefix,
             None => host.prefixes()?.join(folder_name(project.as_deref(), &profile)),
         };
-        Ok(Self { host, choice, project, profile, layout: Layout::new(root) })
+        Ok(Self { host, choice, project, profile, layout: Layout::new(root), standalone: false })
+    }
+
+    /// The folder of `supervise`.
+    #[must_use]
+    pub fn of_folder(host: Host, choice: Choice, folder: &Path) -> Self {
+        let layout = Layout::new(normalise(&host.folder.join(folder)));
+        let profile = ProfileChoice::Named("supervise".to_owned());
+        Self { host, choice, project: None, profile, layout, standalone: true }
     }
 
     /// The profile's name, as the prefix's folder has it.
@@ -82,6 +92,9 @@ impl Place {
     pub fn command(&self) -> String {
         // Before it is in PATH it is run by another name: `bootstrap.sh` says so.
         let mut command = self.host.var("JOVE_COMMAND").unwrap_or("jove-install").to_owned();
+        if self.standalone {
+            return format!("{command} --dir {}", shell_words::quote(&self.layout.root().display().to_string()));
+        }
         if let Some(profile) = &self.choice.profile {
             command.push_str(&format!(" -p {}", shell_words::quote(profile)));
         }
@@ -94,7 +107,7 @@ impl Place {
     /// Whether anything was installed here.
     #[must_use]
     pub fn is_installed(&self) -> bool {
-        self.layout.identity().exists()
+        if self.standalone { self.layout.generations().exists() } else { self.layout.identity().exists() }
     }
 
     /// Fails where nothing is installed, or where what is belongs to somebody else: to another checkout of the project that
@@ -104,6 +117,9 @@ impl Place {
     /// If there is no installation of ours.
     pub fn installed(&self) -> OpResult<()> {
         self.there()?;
+        if self.standalone {
+            return Ok(());
+        }
         // One that cannot be read is told by whoever needs it: services can be stopped without.
         let Ok(Some(identity)) = Identity::open(&self.layout) else { return Ok(()) };
         if identity.is_copy(&self.layout) || (self.choice.prefix.is_none() && self.project.is_some()) {
@@ -136,6 +152,10 @@ impl Place {
     pub fn there(&self) -> OpResult<()> {
         if self.is_installed() {
             return Ok(());
+        }
+        if self.standalone {
+            return Err(OpError::failed(format!("nothing was supervised in {}", self.layout.root().display()))
+                .hint(format!("run a file's services there: {} supervise FILE", self.command())));
         }
         Err(OpError::failed(format!("nothing is installed in {}", self.layout.root().display()))
             .hint(format!("install it: {}", self.command()))

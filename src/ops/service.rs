@@ -1,4 +1,4 @@
-//! Services: the switch to a generation, and `start`, `stop`, `restart`, `reload`.
+//! Services: the switch to a generation, and `start`, `stop`, `restart`, `reload`, `run-now`.
 
 use serde::Serialize;
 
@@ -22,6 +22,8 @@ pub enum Deed {
     Reload,
     /// Stop and start.
     Restart,
+    /// Begin a run of a job now, and wait for its end.
+    Run,
     /// Start.
     Start,
     /// Stop.
@@ -82,7 +84,7 @@ fn tell(report: &Reporter, event: &SwitchEvent) {
 /// If nothing is installed, a name is unknown, the supervisor cannot be reached, or a service is not as wished afterwards.
 pub fn act(place: &Place, deed: Deed, names: &[String], report: &Reporter) -> OpResult<Done> {
     place.installed()?;
-    if deed == Deed::Stop && names.is_empty() {
+    if deed == Deed::Stop && names.is_empty() && !place.standalone {
         // Whatever there is, or is left of it: also without a generation, and with one that cannot be read.
         stop_all(place, &mut |event| tell(report, &event))?;
         return Ok(Done { services: Vec::new() });
@@ -99,6 +101,7 @@ pub fn act(place: &Place, deed: Deed, names: &[String], report: &Reporter) -> Op
     let outcome = match deed {
         Deed::Reload => client.reload(&chosen, &mut hear)?,
         Deed::Restart => client.restart(&chosen, &mut hear)?,
+        Deed::Run => client.run(&chosen, &mut hear)?,
         Deed::Start => client.start(&chosen, &mut hear)?,
         Deed::Stop => client.stop(&chosen, &mut hear)?,
     };
@@ -107,6 +110,24 @@ pub fn act(place: &Place, deed: Deed, names: &[String], report: &Reporter) -> Op
     }
     let services = client.status()?.services.into_iter();
     Ok(Done { services: services.filter(|service| chosen.is_empty() || chosen.contains(&service.name)).collect() })
+}
+
+/// Sends a signal to services, all that run if none is named.
+///
+/// # Errors
+/// If nothing is supervised, a name is unknown, or it is no signal.
+pub fn signal(place: &Place, names: &[String], word: &str) -> OpResult<()> {
+    place.installed()?;
+    let Some(client) = Client::connect(&place.layout)? else {
+        return Err(OpError::failed("nothing is supervised here, so nothing can be signalled"));
+    };
+    let current = generation::current(&place.layout);
+    let services = current.and_then(|number| generation::Manifest::services(&place.layout, number).ok());
+    let chosen = choose(&services.map(|services| services.services).unwrap_or_default(), names)?;
+    match client.signal(&chosen, word)? {
+        Outcome::Done => Ok(()),
+        Outcome::Failed { reason, .. } => Err(OpError::failed(reason)),
+    }
 }
 
 /// Ends every process of the prefix, keeper and supervisor too. Services whose keeper was killed are taken over first.
@@ -122,7 +143,7 @@ pub fn stop_all(place: &Place, hear: &mut dyn FnMut(SwitchEvent)) -> OpResult<()
 }
 
 /// Whether services may be running although nobody answers: their keeper was killed.
-fn has_leases(layout: &Layout) -> bool {
+pub(super) fn has_leases(layout: &Layout) -> bool {
     run::existing(layout).is_some_and(|run| !Lease::read_all(&run).0.is_empty())
 }
 
@@ -130,6 +151,16 @@ fn has_leases(layout: &Layout) -> bool {
 fn client(place: &Place, deed: Deed, current: u32, report: &Reporter) -> OpResult<Option<Client>> {
     if deed == Deed::Stop {
         return reach(place);
+    }
+    if deed == Deed::Run || place.standalone {
+        return match Client::connect(&place.layout)? {
+            Some(client) => Ok(Some(client)),
+            None => Err(OpError::failed("nothing is supervised here").hint(format!(
+                "start it: {} {}",
+                place.command(),
+                if place.standalone { "supervise FILE" } else { "start" }
+            ))),
+        };
     }
     let entered = prefix::enter_existing(place, report)?;
     prefix::check(place, None)?;

@@ -1,15 +1,18 @@
 //! `status`: how the services are. Never waits, changes nothing.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::generation::{self, Hold, Manifest};
+use crate::name::PartName;
 use crate::ops::error::OpResult;
 use crate::ops::place::Place;
 use crate::ops::rollback;
 use crate::ops::service::choose;
 use crate::service::{Kind, ServiceSpec};
+use crate::supervisor::Usage;
 use crate::supervisor::client::Client;
 use crate::supervisor::message::{ServiceKind, ServiceState, ServiceStatus};
 
@@ -71,16 +74,32 @@ pub fn status(place: &Place, names: &[String]) -> OpResult<PrefixStatus> {
     })
 }
 
+/// What services that run use; nothing if nobody can be asked.
+#[must_use]
+pub fn usage(place: &Place) -> BTreeMap<PartName, Usage> {
+    let client = Client::connect(&place.layout).ok().flatten();
+    client.and_then(|client| client.usage().ok()).unwrap_or_default()
+}
+
 /// Whether a service is as it should be.
 #[must_use]
 pub fn is_well(service: &ServiceStatus) -> bool {
-    matches!(service.state, ServiceState::Ready | ServiceState::Done)
+    match service.kind {
+        ServiceKind::Daemon | ServiceKind::Step | ServiceKind::Unknown => {
+            matches!(service.state, ServiceState::Ready | ServiceState::Done)
+        }
+        // Between two runs, in one, and before one.
+        ServiceKind::Schedule => {
+            matches!(service.state, ServiceState::Scheduled | ServiceState::Running | ServiceState::Starting)
+        }
+    }
 }
 
 /// A service of a prefix that nobody supervises.
 fn stopped(spec: &ServiceSpec) -> ServiceStatus {
     let (kind, state) = match spec.kind {
         Kind::Daemon => (ServiceKind::Daemon, ServiceState::Stopped),
+        Kind::Schedule(_) => (ServiceKind::Schedule, ServiceState::Stopped),
         Kind::Step { .. } => (ServiceKind::Step, ServiceState::Done),
     };
     ServiceStatus {
@@ -95,5 +114,8 @@ fn stopped(spec: &ServiceSpec) -> ServiceStatus {
         reason: None,
         status: None,
         last_exit: None,
+        next: None,
+        last_run: None,
+        latency: None,
     }
 }

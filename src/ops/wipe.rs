@@ -9,8 +9,9 @@ use crate::fs::{occupied_bytes, remove_tree};
 use crate::layout::Layout;
 use crate::ops::error::{OpResult, at};
 use crate::ops::place::Place;
-use crate::ops::{prefix, residue, service};
+use crate::ops::{boot, prefix, residue, service};
 use crate::progress::{Event, Reporter};
+use crate::state::ledger::Outside;
 use crate::state::{Registry, State, run};
 
 /// What would go and what would stay.
@@ -56,6 +57,7 @@ fn software(layout: &Layout) -> Vec<PathBuf> {
         layout.log(),
         layout.run(),
         layout.example(),
+        boot::script(layout),
     ]
 }
 
@@ -150,7 +152,8 @@ fn data_elsewhere(place: &Place) -> OpResult<Vec<PathBuf>> {
 fn made_outside(place: &Place, is_data: bool) -> OpResult<Vec<PathBuf>> {
     let outside = prefix::ledger(place).outside().map_err(at(&place.layout.ledger()))?.into_iter();
     let wanted = outside.filter(|outside| (outside.what == prefix::DATA) == is_data);
-    Ok(wanted.map(|outside| outside.path).filter(|path| path.symlink_metadata().is_ok()).collect())
+    let is_there = |outside: &Outside| outside.what == boot::LINE || outside.path.symlink_metadata().is_ok();
+    Ok(wanted.filter(is_there).map(|outside| outside.path).collect())
 }
 
 /// Wipes.
@@ -166,6 +169,7 @@ pub fn wipe(place: &Place, request: Request, report: &Reporter) -> OpResult<Outl
     report.report(Event::Stage("stopping".into()));
     service::stop_all(place, &mut |_| {}).map_err(|error| error.context("nothing was removed"))?;
     checkpoint::pass("wipe-after-stop");
+    boot::remove(place)?;
     residue::remove(&place.host, &processes).map_err(at(Path::new("shared memory")))?;
     report.report(Event::Stage("removing".into()));
     let elsewhere = data_elsewhere(place)?;

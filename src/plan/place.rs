@@ -36,6 +36,7 @@ impl Lowering<'_> {
             *key = place(&text).to_string();
         }
         spec.command = spec.command.iter().map(&mut place).collect();
+        spec.on_failed = spec.on_failed.iter().map(&mut place).collect();
         spec.vars = spec.vars.iter().map(|(name, text)| (name.clone(), place(text))).collect();
         for path in spec.watch.iter_mut().chain([&mut spec.folder]).chain(&mut spec.folders) {
             *path = marked_path(&place(&text_of_path(path)));

@@ -23,7 +23,7 @@ const TABLES: [(&str, &[&str]); 5] = [
     ),
     ("stop", &["signal", "grace"]),
     ("restart", &["policy", "first", "max", "settle", "burst", "window"]),
-    ("log", &["max_bytes", "keep"]),
+    ("log", &["max_bytes", "keep", "max_age", "compress", "format", "on_full", "forward"]),
 ];
 
 /// Checks a recipe that was read.
@@ -64,11 +64,11 @@ fn services(recipe: &Recipe, wrong: &mut Diagnostics) {
     for (index, form) in recipe.services.iter().enumerate() {
         match &form.name {
             None if index > 0 => {
-                let said = "only the first [[service]] may be without `name`: it is called as its part";
+                let said = "only the first [[service]] or [[schedule]] may be without `name`: it is called as its part";
                 wrong.push(Diagnostic::error(said).at(&form.origin, ""));
             }
             Some(name) if !seen.insert(name.as_str()) => {
-                let said = format!("two services or steps of this recipe are called `{name}`");
+                let said = format!("two services, jobs or steps of this recipe are called `{name}`");
                 wrong.push(Diagnostic::error(said).at(&form.origin, ""));
             }
             _ => {}
@@ -79,7 +79,7 @@ fn services(recipe: &Recipe, wrong: &mut Diagnostics) {
         }
         for (need, _, origin) in &form.needs {
             if !names.contains(&need.as_str()) {
-                let said = format!("this recipe has no service or step called `{need}`");
+                let said = format!("this recipe has no service, job or step called `{need}`");
                 let said = Diagnostic::error(said).at(origin, "");
                 wrong.push(said.nearest(need, names.iter().copied()));
             }
@@ -191,6 +191,7 @@ fn each_written(recipe: &Recipe, each: &mut impl FnMut(&Written)) {
         form.vars.values().for_each(&mut *each);
         let rest = [
             &form.step,
+            &form.schedule,
             &form.folder,
             &form.vars_from,
             &form.folders,
@@ -210,6 +211,7 @@ fn each_written(recipe: &Recipe, each: &mut impl FnMut(&Written)) {
             &form.limits,
             &form.writes,
             &form.log,
+            &form.on_failed,
         ];
         rest.into_iter().flatten().for_each(&mut *each);
     }

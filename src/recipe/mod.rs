@@ -12,6 +12,7 @@ mod make;
 mod need;
 mod parse;
 mod path;
+mod process;
 mod read;
 mod reference;
 mod require;

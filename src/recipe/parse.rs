@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::condition::NeedCondition;
 use crate::diagnostic::{Diagnostic, Diagnostics, Origin, Source};
 use crate::name::{OptionName, PartName};
 use crate::profile::Value;
 use crate::recipe::check;
 use crate::recipe::data::data_form;
+use crate::recipe::process::{Runs, service_form};
 use crate::recipe::read::{Fields, parse_toml};
 use crate::recipe::schema::{
-    Action, BUILT_IN, BringForm, Content, FileForm, OptionSpec, OptionType, PART_KEYS, PromiseForm, Recipe,
-    ServiceForm, SourceForm, When, Written,
+    Action, BUILT_IN, BringForm, Content, FileForm, OptionSpec, OptionType, PART_KEYS, PromiseForm, Recipe, SourceForm,
+    When, Written,
 };
 
 /// The keys of a probe, which is a table of exactly one kind and its times.
@@ -43,6 +43,7 @@ fn recipe(name: &str, source: &Arc<Source>, table: BTreeMap<String, Written>, wr
     let sources = fields.list("source");
     let files = fields.list("file");
     let services = fields.list("service");
+    let jobs = fields.list("schedule");
     let steps = fields.list("step");
     let data = fields.take("data");
     let exports = fields.table("exports");
@@ -53,9 +54,10 @@ fn recipe(name: &str, source: &Arc<Source>, table: BTreeMap<String, Written>, wr
     let options = options.into_iter().filter_map(|(name, one)| option(&name, one, wrong)).collect();
     let sources: Vec<_> = sources.into_iter().filter_map(|one| source_form(one, wrong)).collect();
     let files: Vec<_> = files.into_iter().filter_map(|one| file_form(one, wrong)).collect();
-    let mut forms: Vec<_> = services.into_iter().filter_map(|one| service_form(one, false, wrong)).collect();
+    let mut forms: Vec<_> = services.into_iter().filter_map(|one| service_form(one, Runs::On, wrong)).collect();
     let main = forms.first().cloned();
-    forms.extend(steps.into_iter().filter_map(|one| service_form(one, true, wrong)));
+    forms.extend(jobs.into_iter().filter_map(|one| service_form(one, Runs::AtTimes, wrong)));
+    forms.extend(steps.into_iter().filter_map(|one| service_form(one, Runs::Once, wrong)));
     let default = if files.is_empty() && sources.is_empty() { Action::None } else { Action::Files };
     Recipe {
         name: name.to_owned(),
@@ -189,7 +191,7 @@ fn strings(value: &Value) -> Option<Vec<String>> {
         .collect()
 }
 
-fn when(fields: &mut Fields<'_>) -> When {
+pub(super) fn when(fields: &mut Fields<'_>) -> When {
     let mut conditions = Vec::new();
     for (name, (value, origin)) in fields.table("when") {
         let values = match value {
@@ -208,7 +210,7 @@ fn when(fields: &mut Fields<'_>) -> When {
 }
 
 /// Takes what must be there.
-fn required(fields: &mut Fields<'_>, key: &'static str) -> Option<Written> {
+pub(super) fn required(fields: &mut Fields<'_>, key: &'static str) -> Option<Written> {
     let taken = fields.take(key);
     if taken.is_none() {
         fields.missing(key);
@@ -250,94 +252,6 @@ fn file_form(written: Written, wrong: &mut Diagnostics) -> Option<FileForm> {
         wrong.push(Diagnostic::error(said).at(&origin, ""));
     }
     Some(FileForm { content: content?, path: path?, executable, reloadable, each, when })
-}
-
-fn service_form(written: Written, is_step: bool, wrong: &mut Diagnostics) -> Option<ServiceForm> {
-    let origin = written.1.clone();
-    let what = if is_step { "[[step]]" } else { "[[service]]" };
-    let mut fields = Fields::of(what, written, wrong)?;
-    let name = fields.text("name");
-    if let Some((name, origin)) = &name
-        && name.parse::<PartName>().is_err()
-    {
-        let said = format!("`{name}` is no name of a service: it takes lowercase letters, digits and `-`");
-        fields.push(Diagnostic::error(said).at(origin, ""));
-    }
-    if is_step && name.is_none() {
-        fields.missing("name");
-    }
-    let command = required(&mut fields, "command");
-    let mut form = ServiceForm {
-        name: name.map(|(name, _)| name),
-        step: None,
-        command: command.unwrap_or((Value::List(Vec::new()), origin.clone())),
-        folder: fields.take("folder"),
-        vars: fields.table("vars"),
-        vars_from: fields.take("vars_from"),
-        folders: fields.take("folders"),
-        needs: needs(&mut fields),
-        ready: None,
-        live: None,
-        stop: fields.take("stop"),
-        reload: None,
-        restart: None,
-        watch: None,
-        urls: None,
-        listens: None,
-        sockets: None,
-        overlap: None,
-        count: None,
-        watchdog: None,
-        timeout: None,
-        limits: fields.take("limits"),
-        writes: fields.take("writes"),
-        log: fields.take("log"),
-        when: when(&mut fields),
-        origin: origin.clone(),
-    };
-    if is_step {
-        form.timeout = fields.take("timeout");
-        form.step = Some(fields.take("key").unwrap_or((Value::String("1".into()), origin)));
-    } else {
-        form.ready = fields.take("ready");
-        form.live = fields.take("live");
-        form.reload = fields.take("reload");
-        form.restart = fields.take("restart");
-        form.watch = fields.take("watch");
-        form.urls = fields.take("urls");
-        form.listens = fields.take("listens");
-        form.sockets = fields.take("sockets");
-        form.overlap = fields.take("overlap");
-        form.count = fields.take("count");
-        form.watchdog = fields.take("watchdog");
-    }
-    fields.done();
-    Some(form)
-}
-
-/// Reads `["logdb:succeeded", "worker"]`.
-fn needs(fields: &mut Fields<'_>) -> Vec<(String, NeedCondition, Origin)> {
-    let mut made = Vec::new();
-    for written in fields.list("needs") {
-        let Value::String(text) = &written.0 else {
-            fields.wrong("needs", "a list of texts", &written);
-            continue;
-        };
-        let (name, condition) = text.split_once(':').unwrap_or((text, "ready"));
-        let condition = match condition {
-            "ready" => NeedCondition::Ready,
-            "started" => NeedCondition::Started,
-            "succeeded" => NeedCondition::Succeeded,
-            other => {
-                let said = format!("`{other}` is no condition: there are ready, started and succeeded");
-                let said = Diagnostic::error(said).at(&written.1, "");
-                fields.push(said.nearest(other, ["ready", "started", "succeeded"]));
-                continue;
-            }
-        };
-        made.push((name.to_owned(), condition, written.1.clone()));
-    }
-    made
 }
 
 fn promise_form(written: Written, wrong: &mut Diagnostics) -> Option<PromiseForm> {

@@ -44,7 +44,7 @@ pub struct Recipe {
     pub sources: Vec<SourceForm>,
     /// Files of the object.
     pub files: Vec<FileForm>,
-    /// Services and data steps: services in the order of the file, then steps.
+    /// Services, jobs and data steps: services in the order of the file, then jobs, then steps.
     pub services: Vec<ServiceForm>,
     /// What its data is.
     pub data: DataForm,
@@ -267,13 +267,15 @@ pub struct FileForm {
     pub when: When,
 }
 
-/// `[[service]]` or `[[step]]`.
+/// `[[service]]`, `[[schedule]]` or `[[step]]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServiceForm {
     /// Its short name; the first service may have none and is called as its part.
     pub name: Option<String>,
     /// The done-key of a data step; `None` for a service that goes on.
     pub step: Option<Written>,
+    /// The times of a job, a table; `None` for a service that goes on.
+    pub schedule: Option<Written>,
     /// Program and arguments.
     pub command: Written,
     /// The working folder; the part's data folder if absent.
@@ -318,6 +320,8 @@ pub struct ServiceForm {
     pub writes: Option<Written>,
     /// How its output is kept.
     pub log: Option<Written>,
+    /// The command that tells somebody when it is given up.
+    pub on_failed: Option<Written>,
     /// On own options.
     pub when: When,
     /// Where it is declared.
@@ -330,6 +334,7 @@ impl ServiceForm {
         Self {
             name: None,
             step: None,
+            schedule: None,
             command: (Value::List(Vec::new()), origin.clone()),
             folder: None,
             vars: BTreeMap::new(),
@@ -352,6 +357,7 @@ impl ServiceForm {
             limits: None,
             writes: None,
             log: None,
+            on_failed: None,
             when: When::default(),
             origin: origin.clone(),
         }

@@ -13,7 +13,8 @@ use crate::recipe::serving::instances;
 use crate::recipe::stack::OptionValue;
 use crate::recipe::table::Table;
 use crate::recipe::value;
-use crate::service::{Kind, Promise, Restart, RestartPolicy, ServiceSpec};
+use crate::service::schedule::Timetable;
+use crate::service::{Kind, Promise, Restart, RestartPolicy, Schedule, ServiceSpec};
 use crate::text::{Piece, Text};
 
 /// Signals by the names that specs use.
@@ -56,9 +57,10 @@ impl Evaluator<'_, '_> {
     pub(super) fn service(&mut self, part: usize, form: &ServiceForm) -> Result<ServiceSpec, Failed> {
         let place = Place::of(part);
         let name = self.world.parts[part].name.clone();
-        let kind = match &form.step {
-            None => Kind::Daemon,
-            Some(key) => Kind::Step { key: self.done_key(&place, key)? },
+        let kind = match (&form.step, &form.schedule) {
+            (Some(key), _) => Kind::Step { key: self.done_key(&place, key)? },
+            (None, Some(times)) => Kind::Schedule(self.schedule(&place, times)?),
+            (None, None) => Kind::Daemon,
         };
         // Each is worked out before the first failure ends it, so that all mistakes are told at once.
         let command = self.command(&place, form);
@@ -74,10 +76,11 @@ impl Evaluator<'_, '_> {
         let stop = self.table(&place, form.stop.as_ref(), "stop", Table::stop);
         let restart = self.table(&place, form.restart.as_ref(), "restart", Table::restart);
         let log = self.table(&place, form.log.as_ref(), "log", Table::log);
+        let on_failed = self.on_failed(&place, form);
         let urls = self.plain_list(&place, form.urls.as_ref(), "an address that people see");
         let serving = self.serving(&place, form);
         let data = self.world.surroundings.layout.data(&name);
-        let is_step = matches!(kind, Kind::Step { .. });
+        let ends = kind != Kind::Daemon;
         let serving = serving?;
         Ok(ServiceSpec {
             name: service_name(&name, form),
@@ -86,16 +89,19 @@ impl Evaluator<'_, '_> {
             command: command?,
             folder: folder?.unwrap_or(data),
             vars: vars?,
+            inherits: false,
             folders: folders?,
             needs: Vec::new(),
             ready: ready?,
             live: live?,
             stop: stop?,
             reload: serving.reload,
-            restart: if is_step { Restart { policy: RestartPolicy::Never, ..Restart::default() } } else { restart? },
+            restart: if ends { Restart { policy: RestartPolicy::Never, ..Restart::default() } } else { restart? },
             secret_files: Vec::new(),
             watch: watch?,
             log: log?,
+            on_failed: on_failed?,
+            manual: false,
             urls: urls?,
             listens: serving.listens,
             sockets: serving.sockets,
@@ -108,6 +114,24 @@ impl Evaluator<'_, '_> {
             limits: serving.limits,
             writes: serving.writes,
         })
+    }
+
+    /// The times of a job, which must come.
+    fn schedule(&mut self, place: &Place<'_>, times: &Written) -> Result<Schedule, Failed> {
+        let made = self.table(place, Some(times), "schedule", |table| table.schedule().map(Some))?;
+        let Some(schedule) = made else { return Err(Failed) };
+        let at = match &times.0 {
+            Value::Table(table) => table.get("at").and_then(|at| self.said_by(place.part, at)),
+            _ => None,
+        };
+        let checked = Timetable::of(&schedule).and_then(|times| times.comes_after(jiff::Timestamp::now()));
+        match checked {
+            Ok(()) => Ok(schedule),
+            Err(error) => {
+                let said = Diagnostic::error(error.to_string()).at(&at.unwrap_or_else(|| times.1.clone()), "");
+                Err(self.say(place, said))
+            }
+        }
     }
 
     /// The done-key of a step. The folder of an object stays a mark in it, which becomes the path.
@@ -149,6 +173,19 @@ impl Evaluator<'_, '_> {
             return Err(self.say(place, said.hint("begin it with a folder: `${project.folder}/…`, `${env}/bin/…`")));
         }
         Ok(list)
+    }
+
+    /// The command that tells of a failure.
+    fn on_failed(&mut self, place: &Place<'_>, form: &ServiceForm) -> Result<Vec<Text>, Failed> {
+        let Some(written) = &form.on_failed else { return Ok(Vec::new()) };
+        let list = self.texts(place, written, "on_failed")?;
+        match list.iter().find_map(|text| text.secrets().next()) {
+            None => Ok(list),
+            Some(secret) => {
+                let said = format!("`on_failed` holds {secret}, and everybody on this machine can read a command");
+                Err(self.say(place, Diagnostic::error(said).at(&written.1, "")))
+            }
+        }
     }
 
     /// Where a user can change the command: the option that it is spliced from, else the recipe.

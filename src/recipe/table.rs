@@ -9,7 +9,10 @@ use crate::recipe::schema::OptionType;
 use crate::recipe::service::{marked_path, signal, signals, span};
 use crate::recipe::stack::OptionValue;
 use crate::recipe::value::{self, Misfit};
-use crate::service::{Liveness, LogPolicy, Probe, ProbeKind, Restart, RestartPolicy, Stop};
+use crate::service::{
+    CatchUp, Compress, Liveness, LogFormat, LogPolicy, OnFull, Overlap, Probe, ProbeKind, Restart, RestartPolicy,
+    Schedule, Stop,
+};
 use crate::text::Text;
 
 /// A table that is emptied key by key; an entry that is nothing is not there.
@@ -179,12 +182,57 @@ impl Table {
         Ok(restart)
     }
 
+    /// The times of a job.
+    pub(super) fn schedule(&mut self) -> Result<Schedule, String> {
+        let catch_up = match self.plain("catch_up")?.as_deref() {
+            None | Some("none") => CatchUp::None,
+            Some("once") => CatchUp::Once,
+            Some("all") => CatchUp::All,
+            Some(other) => return Err(format!("`{other}` is no `catch_up`: there are none, once and all")),
+        };
+        let overlap = match self.plain("overlap")?.as_deref() {
+            None | Some("skip") => Overlap::Skip,
+            Some("queue") => Overlap::Queue,
+            Some("kill") => Overlap::Kill,
+            Some(other) => return Err(format!("`{other}` is no `overlap`: there are skip, queue and kill")),
+        };
+        let mut schedule = Schedule {
+            at: self.plain("at")?.unwrap_or_default(),
+            zone: self.plain("zone")?.filter(|zone| !zone.is_empty()),
+            catch_up,
+            overlap,
+            delay: Duration::ZERO,
+        };
+        self.duration("delay", &mut schedule.delay)?;
+        Ok(schedule)
+    }
+
     pub(super) fn log(&mut self) -> Result<LogPolicy, String> {
         let mut log = LogPolicy::default();
         if let Some(OptionValue::Int(bytes)) = self.take("max_bytes", &OptionType::Size)? {
             log.max_bytes = u64::try_from(bytes).unwrap_or(log.max_bytes);
         }
         log.keep = self.count("keep")?.unwrap_or(log.keep);
+        let mut age = Duration::ZERO;
+        self.duration("max_age", &mut age)?;
+        log.max_age = Some(age).filter(|age| !age.is_zero());
+        log.compress = match self.plain("compress")?.as_deref() {
+            None | Some("none") => Compress::None,
+            Some("gzip") => Compress::Gzip,
+            Some("zstd") => Compress::Zstd,
+            Some(other) => return Err(format!("`{other}` is no `compress`: there are none, gzip and zstd")),
+        };
+        log.format = match self.plain("format")?.as_deref() {
+            None | Some("raw") => LogFormat::Raw,
+            Some("prefixed") => LogFormat::Prefixed,
+            Some(other) => return Err(format!("`{other}` is no `format`: there are raw and prefixed")),
+        };
+        log.on_full = match self.plain("on_full")?.as_deref() {
+            None | Some("drop") => OnFull::Drop,
+            Some("block") => OnFull::Block,
+            Some(other) => return Err(format!("`{other}` is no `on_full`: there are drop and block")),
+        };
+        log.forward = self.plain("forward")?.map(Into::into);
         Ok(log)
     }
 }

@@ -14,6 +14,7 @@ use crate::digest::Digest;
 use crate::name::PartName;
 use crate::service::limit::Limits;
 use crate::service::socket::Sockets;
+use crate::service::{LogPolicy, Schedule};
 use crate::text::Text;
 
 /// All services of one generation (`services.json`), and a whole run directory's for stand-alone use.
@@ -102,6 +103,9 @@ pub struct ServiceSpec {
     pub folder: PathBuf,
     /// The process variables: these and no others.
     pub vars: BTreeMap<String, Text>,
+    /// Whether it has the supervisor's own variables too, below its `vars`.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub inherits: bool,
     /// Folders that are made before it starts (0700).
     pub folders: Vec<PathBuf>,
     /// What must be up before it starts.
@@ -122,6 +126,12 @@ pub struct ServiceSpec {
     pub watch: Vec<PathBuf>,
     /// How its output is kept.
     pub log: LogPolicy,
+    /// The command that tells somebody when it is given up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_failed: Vec<Text>,
+    /// It is started only when somebody asks for it.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub manual: bool,
     /// Where people reach it.
     pub urls: Vec<String>,
     /// Addresses (`127.0.0.1:5000`, `unix:/run/a.sock`) that it listens on: found busy, they are named before anything starts.
@@ -171,6 +181,7 @@ impl ServiceSpec {
             command: Vec::new(),
             folder: PathBuf::from("/"),
             vars: BTreeMap::new(),
+            inherits: false,
             folders: Vec::new(),
             needs: Vec::new(),
             ready: None,
@@ -181,6 +192,8 @@ impl ServiceSpec {
             secret_files: Vec::new(),
             watch: Vec::new(),
             log: LogPolicy::default(),
+            on_failed: Vec::new(),
+            manual: false,
             urls: Vec::new(),
             listens: Vec::new(),
             sockets: Sockets::None,
@@ -227,7 +240,7 @@ impl ServiceSpec {
     pub fn digest(&self) -> Digest {
         let first = (
             &self.part,
-            &self.kind,
+            &self.kind.of_process(),
             &self.command,
             &self.folder,
             &self.vars,
@@ -245,17 +258,44 @@ impl ServiceSpec {
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+const fn is_no(value: &bool) -> bool {
+    !*value
+}
+
 /// Whether a service goes on or ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "is", deny_unknown_fields)]
 pub enum Kind {
     /// It runs until it is stopped.
     Daemon,
+    /// A job: it runs at its times, and each run ends by itself.
+    Schedule(Schedule),
     /// A data step: it runs once per key and must exit with 0. The key is recorded in `var/<part>/.steps.jsonl`.
     Step {
         /// The done-key.
         key: String,
     },
+}
+
+impl Kind {
+    /// What of it a running process depends on: other times of a job end none of its runs.
+    fn of_process(&self) -> serde_json::Value {
+        match self {
+            Self::Daemon => serde_json::json!({ "is": "daemon" }),
+            Self::Schedule(_) => serde_json::json!({ "is": "schedule" }),
+            Self::Step { key } => serde_json::json!({ "is": "step", "key": key }),
+        }
+    }
+
+    /// The times of a job.
+    #[must_use]
+    pub const fn schedule(&self) -> Option<&Schedule> {
+        match self {
+            Self::Schedule(schedule) => Some(schedule),
+            Self::Daemon | Self::Step { .. } => None,
+        }
+    }
 }
 
 /// One service that must be up before another.
@@ -409,16 +449,6 @@ impl ReloadShows {
     }
 }
 
-/// How output is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LogPolicy {
-    /// A file is rotated at this many bytes.
-    pub max_bytes: u64,
-    /// How many rotated files are kept.
-    pub keep: u32,
-}
-
 /// A check that must pass after all services are ready; else the switch is backed out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -429,12 +459,6 @@ pub struct Promise {
     pub part: PartName,
     /// What is asked; its `deadline` bounds all tries.
     pub probe: Probe,
-}
-
-impl Default for LogPolicy {
-    fn default() -> Self {
-        Self { max_bytes: 10 << 20, keep: 5 }
-    }
 }
 
 impl Default for Stop {
@@ -469,7 +493,7 @@ impl Probe {
     }
 }
 
-mod optional_seconds {
+pub(super) mod optional_seconds {
     use std::time::Duration;
 
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
@@ -487,7 +511,7 @@ mod optional_seconds {
     }
 }
 
-mod seconds {
+pub(super) mod seconds {
     use std::time::Duration;
 
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};

@@ -193,7 +193,7 @@ impl Turn<'_> {
 
     fn run(&mut self) {
         match (&self.spec.kind, &self.spec.ready) {
-            (Kind::Step { .. }, _) => {
+            (Kind::Schedule(_) | Kind::Step { .. }, _) => {
                 self.enter(Phase::Starting);
                 if let Some(longest) = self.spec.timeout {
                     self.timer_after(longest);
@@ -298,8 +298,10 @@ impl Turn<'_> {
 
     fn after_exit(&self, exit: Exit) -> Next {
         match (&self.spec.kind, restart::is_wanted(self.spec.restart.policy, exit)) {
-            (Kind::Step { .. }, _) if exit.is_success() => Next::Done,
-            (Kind::Step { .. }, _) | (Kind::Daemon, Some(Verdict::Fail | Verdict::Burst)) => Next::Fail,
+            (Kind::Schedule(_) | Kind::Step { .. }, _) if exit.is_success() => Next::Done,
+            (Kind::Schedule(_) | Kind::Step { .. }, _) | (Kind::Daemon, Some(Verdict::Fail | Verdict::Burst)) => {
+                Next::Fail
+            }
             (Kind::Daemon, Some(Verdict::Done)) => Next::Done,
             (Kind::Daemon, None | Some(Verdict::After(_))) => Next::Retry,
         }
@@ -337,7 +339,7 @@ impl Turn<'_> {
             Next::Done => {
                 self.life.reason = None;
                 self.enter(Phase::Done);
-                if self.spec.kind != Kind::Daemon {
+                if matches!(self.spec.kind, Kind::Step { .. }) {
                     self.effects.push(Effect::Record);
                 }
             }
@@ -390,7 +392,7 @@ impl Turn<'_> {
                 self.life.has_missed = true;
                 let given = self.life.due.unwrap_or_default().saturating_sub(self.life.since).as_secs_f64();
                 let (what, next) = match &self.spec.kind {
-                    Kind::Step { .. } => ("done", Next::Fail),
+                    Kind::Schedule(_) | Kind::Step { .. } => ("done", Next::Fail),
                     Kind::Daemon => ("ready", Next::Retry),
                 };
                 self.life.reason = Some(format!("it was not {what} within {given} s"));

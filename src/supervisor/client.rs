@@ -1,6 +1,7 @@
 //! The blocking client of the control socket: plain HTTP/1.1 over a unix socket, without a runtime, so that the run that has
 //! nothing to do costs one round trip and no more.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -12,8 +13,11 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::change::Changes;
 use super::http::{Body, ResponseHead, read_head};
-use super::message::{Event, Outcome, ServicesRequest, Status, SwitchEvent, SwitchOutcome, SwitchRequest};
+use super::message::{
+    Event, Outcome, ServicesRequest, SignalRequest, Status, SwitchEvent, SwitchOutcome, SwitchRequest,
+};
 use super::socket_path;
+use super::usage::Usage;
 use crate::generation;
 use crate::keeper::proc;
 use crate::layout::Layout;
@@ -154,6 +158,14 @@ impl Client {
         read_json(&mut body)
     }
 
+    /// What services that run use.
+    ///
+    /// # Errors
+    /// If the supervisor does not answer.
+    pub fn usage(&self) -> Result<BTreeMap<PartName, Usage>, ClientError> {
+        self.question("/v1/usage")
+    }
+
     /// The last entries of the history, oldest first.
     ///
     /// # Errors
@@ -233,12 +245,29 @@ impl Client {
         self.act("/v1/restart", services, on_event)
     }
 
+    /// Begins a run of a job, and waits for its end.
+    ///
+    /// # Errors
+    /// If the supervisor cannot be asked or refuses.
+    pub fn run(&self, services: &[PartName], on_event: &mut dyn FnMut(SwitchEvent)) -> Result<Outcome, ClientError> {
+        self.act("/v1/run", services, on_event)
+    }
+
     /// Tells services to read their configuration again.
     ///
     /// # Errors
     /// If the supervisor cannot be asked or refuses.
     pub fn reload(&self, services: &[PartName], on_event: &mut dyn FnMut(SwitchEvent)) -> Result<Outcome, ClientError> {
         self.act("/v1/reload", services, on_event)
+    }
+
+    /// Sends a signal (`HUP`, `KILL`) to services that run: to all of them, if none is named.
+    ///
+    /// # Errors
+    /// If the supervisor cannot be asked or refuses.
+    pub fn signal(&self, services: &[PartName], signal: &str) -> Result<Outcome, ClientError> {
+        let request = json(&SignalRequest { signal: signal.to_owned(), services: services.to_vec() })?;
+        self.outcome("/v1/signal", &request, &mut |_| {})
     }
 
     /// Stops all services, then supervisor and keeper, and returns when they are gone.
@@ -274,8 +303,16 @@ impl Client {
         services: &[PartName],
         on_event: &mut dyn FnMut(SwitchEvent),
     ) -> Result<Outcome, ClientError> {
-        let request = json(&ServicesRequest { services: services.to_vec() })?;
-        match self.stream(path, Some(&request), on_event)? {
+        self.outcome(path, &json(&ServicesRequest { services: services.to_vec() })?, on_event)
+    }
+
+    fn outcome(
+        &self,
+        path: &str,
+        request: &[u8],
+        on_event: &mut dyn FnMut(SwitchEvent),
+    ) -> Result<Outcome, ClientError> {
+        match self.stream(path, Some(request), on_event)? {
             SwitchEvent::Done => Ok(Outcome::Done),
             SwitchEvent::Failed { reason, last_lines } => Ok(Outcome::Failed { reason, last_lines }),
             other => Err(ClientError::Answer(format!("{other:?}"))),

@@ -1,21 +1,9 @@
 //! Control by HTTP and JSON over a unix socket; `curl --unix-socket run/control.sock http://jove/v1/status` will do.
 //!
-//! | | |
-//! |---|---|
-//! | `GET /v1/status` | the state of everything |
-//! | `GET /v1/settled` | the same, once no switch is in progress |
-//! | `GET /v1/events?last=N` | the history's last entries |
-//! | `POST /v1/start` `stop` `restart` `reload` | `{"services": [...]}`, empty for all; answers with a stream of events, a line each |
-//! | `POST /v1/services/{name}/start` … | the same for one |
-//! | `POST /v1/switch` | `{"to": N, "verb": "..."}`; a stream of events |
-//! | `POST /v1/shutdown` | a stream of events; then supervisor and keeper end |
+//! `GET /v1/openapi.json` describes it: `openapi.json` beside this file, which a test holds against [`routes`].
 
 use std::convert::Infallible;
-use std::io;
-use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -23,21 +11,16 @@ use axum::extract::{Path as UrlPath, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
-use axum::serve::Listener;
+use axum::routing::{MethodRouter, get, post};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::net::unix::SocketAddr;
-use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::oneshot;
 
-use super::message::{Event, ServicesRequest, Status, SwitchEvent, SwitchRequest};
+use super::message::{Event, ServicesRequest, SignalRequest, Status, SwitchEvent, SwitchRequest};
+use super::{metrics, runs, stream, usage};
+use crate::layout::Layout;
 use crate::name::PartName;
-
-/// How many may talk at once.
-const CLIENTS: usize = 64;
 
 /// What a client asks; the loop answers.
 #[derive(Debug)]
@@ -46,6 +29,8 @@ pub(super) enum Ask {
     Do(Action, UnboundedSender<SwitchEvent>),
     /// The history's last entries.
     Events(usize, oneshot::Sender<Vec<Event>>),
+    /// What happens from now on, for as long as somebody hears.
+    Listen(UnboundedSender<SwitchEvent>),
     /// The state, once no switch is in progress.
     Settled(oneshot::Sender<Status>),
     /// The state.
@@ -59,8 +44,12 @@ pub(super) enum Action {
     Reload(Vec<PartName>),
     /// Stop and start.
     Restart(Vec<PartName>),
+    /// Begin a run of a job.
+    Run(Vec<PartName>),
     /// Stop everything for good.
     Shutdown,
+    /// Send a signal.
+    Signal(Vec<PartName>, String),
     /// Start.
     Start(Vec<PartName>),
     /// Stop.
@@ -69,19 +58,74 @@ pub(super) enum Action {
     Switch(SwitchRequest),
 }
 
-type Asks = UnboundedSender<Ask>;
+/// What every route has.
+#[derive(Clone)]
+pub(super) struct Desk {
+    asks: UnboundedSender<Ask>,
+    layout: Arc<Layout>,
+}
+
+impl Desk {
+    /// Asks the loop; the answer, unless everything ends.
+    pub(super) async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, Box<Response>> {
+        let (sender, answer) = oneshot::channel();
+        let _ = self.asks.send(question(sender));
+        answer.await.map_err(|_| Box::new(refuse(StatusCode::SERVICE_UNAVAILABLE, "the supervisor is ending")))
+    }
+
+    /// Hears what happens from now on.
+    pub(super) fn listen(&self) -> UnboundedReceiver<SwitchEvent> {
+        let (sender, events) = unbounded_channel();
+        let _ = self.asks.send(Ask::Listen(sender));
+        events
+    }
+
+    pub(super) fn layout(&self) -> Arc<Layout> {
+        Arc::clone(&self.layout)
+    }
+}
+
+/// Method, path and work of each route.
+fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Desk>)> {
+    let verb = |make: fn(Vec<PartName>) -> Action| {
+        post(move |State(desk): State<Desk>, body: Bytes| async move { all(&desk, make, &body) })
+    };
+    let one = |make: fn(Vec<PartName>) -> Action| {
+        post(move |State(desk): State<Desk>, UrlPath(name): UrlPath<String>| async move { one(&desk, make, &name) })
+    };
+    vec![
+        ("get", "/metrics", get(metrics)),
+        ("get", "/v1/events", get(events)),
+        ("get", "/v1/events/stream", get(|State(desk): State<Desk>| async move { stream::events(&desk).await })),
+        ("get", "/v1/logs/{name}", get(stream::logs)),
+        ("get", "/v1/openapi.json", get(|| async { ([(CONTENT_TYPE, "application/json")], OPENAPI) })),
+        ("post", "/v1/reload", verb(Action::Reload)),
+        ("post", "/v1/restart", verb(Action::Restart)),
+        ("post", "/v1/run", verb(Action::Run)),
+        ("get", "/v1/runs/{name}", get(runs_of)),
+        ("post", "/v1/services/{name}/reload", one(Action::Reload)),
+        ("post", "/v1/services/{name}/restart", one(Action::Restart)),
+        ("post", "/v1/services/{name}/run", one(Action::Run)),
+        ("post", "/v1/services/{name}/start", one(Action::Start)),
+        ("post", "/v1/services/{name}/stop", one(Action::Stop)),
+        ("get", "/v1/settled", get(|State(desk): State<Desk>| async move { answer(desk.ask(Ask::Settled).await) })),
+        ("post", "/v1/shutdown", post(|State(desk): State<Desk>| async move { act(&desk, Action::Shutdown) })),
+        ("post", "/v1/signal", post(signal)),
+        ("post", "/v1/start", verb(Action::Start)),
+        ("get", "/v1/status", get(|State(desk): State<Desk>| async move { answer(desk.ask(Ask::Status).await) })),
+        ("post", "/v1/stop", verb(Action::Stop)),
+        ("post", "/v1/switch", post(switch)),
+        ("get", "/v1/usage", get(usage_of)),
+    ]
+}
+
+/// The description of all routes.
+const OPENAPI: &str = include_str!("openapi.json");
 
 /// The routes.
-pub(super) fn router(asks: Asks) -> Router {
-    Router::new()
-        .route("/v1/status", get(|State(asks): State<Asks>| async move { ask(&asks, Ask::Status).await }))
-        .route("/v1/settled", get(|State(asks): State<Asks>| async move { ask(&asks, Ask::Settled).await }))
-        .route("/v1/events", get(events))
-        .route("/v1/switch", post(switch))
-        .route("/v1/shutdown", post(|State(asks): State<Asks>| async move { act(&asks, Action::Shutdown) }))
-        .route("/v1/{verb}", post(all))
-        .route("/v1/services/{name}/{verb}", post(one))
-        .with_state(asks)
+pub(super) fn router(asks: UnboundedSender<Ask>, layout: Layout) -> Router {
+    let router = routes().into_iter().fold(Router::new(), |router, (_, path, work)| router.route(path, work));
+    router.with_state(Desk { asks, layout: Arc::new(layout) })
 }
 
 #[derive(Deserialize)]
@@ -89,41 +133,77 @@ struct Last {
     last: Option<usize>,
 }
 
-async fn events(State(asks): State<Asks>, Query(Last { last }): Query<Last>) -> Response {
-    ask(&asks, |sender| Ask::Events(last.unwrap_or(100), sender)).await
+async fn events(State(desk): State<Desk>, Query(Last { last }): Query<Last>) -> Response {
+    answer(desk.ask(|sender| Ask::Events(last.unwrap_or(100), sender)).await)
 }
 
-async fn switch(State(asks): State<Asks>, body: Bytes) -> Response {
+async fn metrics(State(desk): State<Desk>) -> Response {
+    let status = match desk.ask(Ask::Status).await {
+        Ok(status) => status,
+        Err(response) => return *response,
+    };
+    let layout = desk.layout();
+    let text = off_loop(move || metrics::text(&status, &usage::of(&layout, &status.services))).await;
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+}
+
+async fn usage_of(State(desk): State<Desk>) -> Response {
+    let layout = desk.layout();
+    match desk.ask(Ask::Status).await {
+        Ok(status) => axum::Json(off_loop(move || usage::of(&layout, &status.services)).await).into_response(),
+        Err(response) => *response,
+    }
+}
+
+/// Does what reads many files beside the loop.
+async fn off_loop<T: Default + Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.unwrap_or_default()
+}
+
+async fn runs_of(
+    State(desk): State<Desk>,
+    UrlPath(name): UrlPath<String>,
+    Query(Last { last }): Query<Last>,
+) -> Response {
+    let status = match desk.ask(Ask::Status).await {
+        Ok(status) => status,
+        Err(response) => return *response,
+    };
+    let Some(service) = status.services.into_iter().find(|service| service.name.as_str() == name) else {
+        return refuse(StatusCode::NOT_FOUND, &format!("there is no service `{name}`"));
+    };
+    let runs = runs::read(&desk.layout, &service.part, &service.name);
+    let from = runs.len().saturating_sub(last.unwrap_or(100));
+    axum::Json(&runs[from..]).into_response()
+}
+
+async fn switch(State(desk): State<Desk>, body: Bytes) -> Response {
     match parse(&body) {
-        Ok(request) => act(&asks, Action::Switch(request)),
+        Ok(request) => act(&desk, Action::Switch(request)),
         Err(response) => *response,
     }
 }
 
-async fn all(State(asks): State<Asks>, UrlPath(verb): UrlPath<String>, body: Bytes) -> Response {
-    let request = if body.is_empty() { Ok(ServicesRequest::default()) } else { parse(&body) };
+async fn signal(State(desk): State<Desk>, body: Bytes) -> Response {
+    match parse(&body) {
+        Ok(SignalRequest { signal, services }) => act(&desk, Action::Signal(services, signal)),
+        Err(response) => *response,
+    }
+}
+
+fn all(desk: &Desk, make: fn(Vec<PartName>) -> Action, body: &Bytes) -> Response {
+    let request = if body.is_empty() { Ok(ServicesRequest::default()) } else { parse(body) };
     match request {
-        Ok(request) => act_on(&asks, &verb, request.services),
+        Ok(request) => act(desk, make(request.services)),
         Err(response) => *response,
     }
 }
 
-async fn one(State(asks): State<Asks>, UrlPath((name, verb)): UrlPath<(String, String)>) -> Response {
+fn one(desk: &Desk, make: fn(Vec<PartName>) -> Action, name: &str) -> Response {
     match name.parse() {
-        Ok(name) => act_on(&asks, &verb, vec![name]),
+        Ok(name) => act(desk, make(vec![name])),
         Err(error) => refuse(StatusCode::BAD_REQUEST, &format!("{error}")),
     }
-}
-
-fn act_on(asks: &Asks, verb: &str, services: Vec<PartName>) -> Response {
-    let action = match verb {
-        "reload" => Action::Reload(services),
-        "restart" => Action::Restart(services),
-        "start" => Action::Start(services),
-        "stop" => Action::Stop(services),
-        _ => return refuse(StatusCode::NOT_FOUND, "there is no such verb; reload, restart, start and stop are"),
-    };
-    act(asks, action)
 }
 
 fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Box<Response>> {
@@ -131,23 +211,19 @@ fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Box<Response>> {
         .map_err(|error| Box::new(refuse(StatusCode::BAD_REQUEST, &format!("the request cannot be read: {error}"))))
 }
 
-fn refuse(status: StatusCode, text: &str) -> Response {
+/// Says no.
+pub(super) fn refuse(status: StatusCode, text: &str) -> Response {
     (status, format!("{text}\n")).into_response()
 }
 
-async fn ask<T: serde::Serialize>(asks: &Asks, question: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Response {
-    let (sender, answer) = oneshot::channel();
-    let _ = asks.send(question(sender));
-    match answer.await {
-        Ok(answer) => axum::Json(answer).into_response(),
-        Err(_) => refuse(StatusCode::SERVICE_UNAVAILABLE, "the supervisor is ending"),
-    }
+fn answer<T: serde::Serialize>(answer: Result<T, Box<Response>>) -> Response {
+    answer.map_or_else(|response| *response, |answer| axum::Json(answer).into_response())
 }
 
 /// Has something done. The work does not depend on whether the answer is read.
-fn act(asks: &Asks, action: Action) -> Response {
+fn act(desk: &Desk, action: Action) -> Response {
     let (sender, events) = unbounded_channel();
-    if asks.send(Ask::Do(action, sender)).is_err() {
+    if desk.asks.send(Ask::Do(action, sender)).is_err() {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "the supervisor is ending");
     }
     let lines = futures_util::stream::unfold(events, next_line);
@@ -163,88 +239,30 @@ async fn next_line(
     Some((Ok(line.into()), events))
 }
 
-/// The control socket: lets in only its owner, and no more than [`CLIENTS`] at once.
-#[derive(Debug)]
-pub(super) struct Door {
-    listener: UnixListener,
-    places: Arc<Semaphore>,
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-impl Door {
-    /// Opens the socket at `path`: under another name first, so that whoever finds it can connect.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        use std::os::unix::fs::PermissionsExt as _;
-        let aside = path.with_extension("new");
-        match std::fs::remove_file(&aside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let listener = UnixListener::bind(&aside)?;
-        std::fs::set_permissions(&aside, std::fs::Permissions::from_mode(0o600))?;
-        fs_err::rename(&aside, path)?;
-        Ok(Self { listener, places: Arc::new(Semaphore::new(CLIENTS)) })
-    }
-}
+    use super::{OPENAPI, router, routes};
 
-impl Listener for Door {
-    type Io = Guest;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Guest, SocketAddr) {
-        loop {
-            let (stream, address) = match self.listener.accept().await {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    eprintln!("supervisor: accepting a client failed: {error}");
-                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-                    continue;
-                }
-            };
-            let own = rustix::process::geteuid().as_raw();
-            if !stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0) {
-                continue;
-            }
-            match Arc::clone(&self.places).try_acquire_owned() {
-                Ok(place) => return (Guest { stream, _place: place }, address),
-                Err(_) => drop(tokio::spawn(turn_away(stream))),
+    #[test]
+    fn the_description_has_each_route_and_no_other() {
+        let described: serde_json::Value = serde_json::from_str(OPENAPI).expect("JSON");
+        assert!(described["openapi"].as_str().is_some_and(|version| version.starts_with("3.")));
+        let paths = described["paths"].as_object().expect("paths");
+        let mut found = BTreeSet::new();
+        for (path, methods) in paths {
+            for (method, about) in methods.as_object().expect("methods") {
+                assert!(about["summary"].is_string() && about["responses"].is_object(), "{method} {path}");
+                let named = path.contains("{name}");
+                assert_eq!(about["parameters"].to_string().contains("\"path\""), named, "{method} {path}");
+                found.insert((method.clone(), path.clone()));
             }
         }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-}
-
-async fn turn_away(mut stream: UnixStream) {
-    let answer =
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 17\r\nconnection: close\r\n\r\ntoo many clients\n";
-    let _ = stream.write_all(answer.as_bytes()).await;
-}
-
-/// A client that was let in.
-#[derive(Debug)]
-pub(super) struct Guest {
-    stream: UnixStream,
-    _place: OwnedSemaphorePermit,
-}
-
-impl AsyncRead for Guest {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Guest {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let routes = routes().into_iter().map(|(method, path, _)| (method.to_owned(), path.to_owned()));
+        assert_eq!(found, routes.collect());
+        // Paths that contradict each other would end it here.
+        let (asks, _) = tokio::sync::mpsc::unbounded_channel();
+        let _ = router(asks, crate::layout::Layout::new("/"));
     }
 }

@@ -11,9 +11,9 @@ use tokio::sync::{Mutex, Notify};
 
 use super::entry::Entry;
 use super::inner::Inner;
-use super::message::{Status, SwitchEvent, Switching};
+use super::message::{ServiceState, Status, SwitchEvent, Switching};
 use super::scope::Task;
-use super::{LoadSecrets, desired, done, history, last, overlap, probe, spawn, watch};
+use super::{LoadSecrets, alarm, desired, done, history, last, overlap, probe, schedule, spawn, watch};
 use crate::generation::Phase as SwitchPhase;
 use crate::keeper::message::{Reply, Request};
 use crate::layout::Layout;
@@ -114,8 +114,9 @@ impl Core {
             };
             let Some(name) = next else { return };
             let is_done = {
-                let inner = self.inner.borrow();
-                inner.entries.get(&name).is_some_and(|entry| done::is_done(&self.layout, &entry.spec))
+                let mut inner = self.inner.borrow_mut();
+                let entry = inner.entries.get_mut(&name);
+                entry.is_some_and(|entry| schedule::is_to_rest(entry) || done::is_done(&self.layout, &entry.spec))
             };
             self.apply(&name, if is_done { Event::AlreadyDone } else { Event::Go });
         }
@@ -141,6 +142,7 @@ impl Core {
         entry.timer = None;
         entry.probe = None;
         entry.watchdog = None;
+        schedule::see_change(&self.layout, entry, before);
         let old = entry.status_of(before).state;
         if entry.life.is_down() {
             if !is_elder && !has_elder {
@@ -156,6 +158,9 @@ impl Core {
         // One that is replaced is told of where it is replaced.
         if status.state != old && !is_elder {
             entry.since = history::now();
+            if status.state == ServiceState::Failed {
+                alarm::tell(self, entry);
+            }
             let reason = status.reason.clone().unwrap_or_default();
             let state = serde_json::to_value(status.state).unwrap_or_default();
             history::append(&self.layout, Some(name), state.as_str().unwrap_or_default(), &reason);

@@ -1,8 +1,14 @@
 //! One service, as the supervisor holds it.
 
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::alarm::Alarm;
 use super::history;
 use super::message::{ServiceKind, ServiceState, ServiceStatus};
 use super::pump::Pump;
+use super::schedule::Agenda;
 use super::scope::Task;
 use crate::keeper::message::Note;
 use crate::name::PartName;
@@ -28,6 +34,12 @@ pub(super) struct Entry {
     pub reload_digest: String,
     /// Its log.
     pub pump: Option<Pump>,
+    /// Its times, if it is a job that is meant to run.
+    pub agenda: Option<Box<Agenda>>,
+    /// How long its last probe took.
+    pub latency: Rc<Cell<Option<Duration>>>,
+    /// What tells of its failures.
+    pub alarm: Alarm,
     /// What is going on for it.
     pub(super) timer: Option<Task>,
     pub(super) probe: Option<Task>,
@@ -48,6 +60,9 @@ impl Entry {
             log_from: 0,
             reload_digest: String::new(),
             pump: None,
+            agenda: None,
+            latency: Rc::default(),
+            alarm: Alarm::default(),
             timer: None,
             probe: None,
             watchdog: None,
@@ -58,6 +73,10 @@ impl Entry {
     }
 
     pub(super) fn standing(&self) -> Standing {
+        if self.spec.kind.schedule().is_some() {
+            // Between two runs it is as ready as it can be.
+            return if self.life.is_wanted { Standing::Ready } else { Standing::Down };
+        }
         match self.life.phase {
             Phase::Done => Standing::Succeeded,
             Phase::Ready => Standing::Ready,
@@ -74,12 +93,20 @@ impl Entry {
 
     /// Its state for people.
     pub(super) fn status(&self) -> ServiceStatus {
-        let is_step = self.spec.kind != Kind::Daemon;
+        let kind = match self.spec.kind {
+            Kind::Daemon => ServiceKind::Daemon,
+            Kind::Schedule(_) => ServiceKind::Schedule,
+            Kind::Step { .. } => ServiceKind::Step,
+        };
+        let is_job = kind == ServiceKind::Schedule;
+        let is_step = kind != ServiceKind::Daemon;
         let state = match self.life.phase {
             Phase::Backoff => ServiceState::Backoff,
             Phase::Clearing(Next::Start | Next::Stop) | Phase::Stopping(_) => ServiceState::Stopping,
             Phase::Clearing(Next::Done) if is_step => ServiceState::Running,
+            Phase::Clearing(Next::Fail) if is_job => ServiceState::Running,
             Phase::Clearing(Next::Done | Next::Fail | Next::Judge | Next::Retry) => ServiceState::Backoff,
+            Phase::Done if is_job => ServiceState::Scheduled,
             Phase::Done => ServiceState::Done,
             Phase::Failed => ServiceState::Failed,
             Phase::Ready => ServiceState::Ready,
@@ -90,7 +117,7 @@ impl Entry {
         ServiceStatus {
             name: self.spec.name.clone(),
             part: self.spec.part.clone(),
-            kind: if is_step { ServiceKind::Step } else { ServiceKind::Daemon },
+            kind,
             state,
             pid: self.life.pid,
             since: self.since.clone(),
@@ -99,6 +126,9 @@ impl Entry {
             reason: self.life.reason.clone(),
             status: self.life.status.clone(),
             last_exit: self.life.last_exit.map(|exit| exit.to_string()),
+            next: self.agenda.as_ref().and_then(|agenda| agenda.next()).map(history::shown),
+            latency: self.latency.get().map(|latency| latency.as_secs_f64()),
+            last_run: self.agenda.as_ref().and_then(|agenda| agenda.last.clone()),
         }
     }
 }

@@ -16,8 +16,12 @@ const LONG: u64 = 1 << 20;
 
 /// Now, as people read it.
 pub(super) fn now() -> String {
-    let now = Timestamp::now();
-    now.round(Unit::Millisecond).unwrap_or(now).to_string()
+    shown(Timestamp::now())
+}
+
+/// A moment, as people read it.
+pub(super) fn shown(moment: Timestamp) -> String {
+    moment.round(Unit::Millisecond).unwrap_or(moment).to_string()
 }
 
 fn path(layout: &Layout) -> PathBuf {

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 /// Bytes of one record.
 const SIZE: usize = 16;
 
+/// Marks the stream of a batch whose lines tell time and stream themselves.
+pub(super) const PREFIXED: u8 = 2;
+
 /// One batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Record {
@@ -49,9 +52,20 @@ pub(super) fn append(file: &mut File, record: Record) -> io::Result<()> {
     file.write_all(&bytes)
 }
 
+/// The first record, if there is one.
+pub(super) fn first(path: &Path) -> Option<Record> {
+    use std::io::Read as _;
+    let mut bytes = [0; SIZE];
+    File::open(path).ok()?.read_exact(&mut bytes).ok()?;
+    parse(&bytes).pop()
+}
+
 /// All records, in the order of their offsets; a torn last one is left out.
 pub(super) fn read(path: &Path) -> Vec<Record> {
-    let bytes = fs::read(path).unwrap_or_default();
+    parse(&fs::read(path).unwrap_or_default())
+}
+
+fn parse(bytes: &[u8]) -> Vec<Record> {
     let mut records: Vec<Record> = Vec::with_capacity(bytes.len() / SIZE);
     for record in bytes.chunks_exact(SIZE) {
         let number = |range| u64::from_le_bytes(<[u8; 8]>::try_from(&record[range]).unwrap_or_default());

@@ -9,9 +9,9 @@ use super::entry::Entry;
 use super::message::SwitchEvent;
 use crate::generation::Journal;
 use crate::name::PartName;
-use crate::service::Services;
 use crate::service::order::{self, Standing};
 use crate::service::state::Phase;
+use crate::service::{Kind, Services};
 
 /// The part of it that changes.
 pub(super) struct Inner {
@@ -76,6 +76,10 @@ impl Inner {
     pub(super) fn lost(&self, name: &PartName) -> Option<(PartName, String)> {
         let Some(entry) = self.entries.get(name) else { return Some((name.clone(), "it is gone".to_owned())) };
         let life = &entry.life;
+        if entry.spec.kind.schedule().is_some() && life.is_wanted {
+            // A run that failed is followed by others.
+            return None;
+        }
         let reason = || life.reason.clone().unwrap_or_else(|| "it failed".to_owned());
         match life.phase {
             Phase::Failed => Some((name.clone(), reason())),
@@ -103,7 +107,11 @@ impl Inner {
 
     /// Whether a service is up.
     pub(super) fn is_up(&self, name: &PartName) -> bool {
-        self.entries.get(name).is_some_and(|entry| entry.life.is_up())
+        self.entries.get(name).is_some_and(|entry| match entry.spec.kind {
+            Kind::Daemon | Kind::Step { .. } => entry.life.is_up(),
+            // It waits for its times.
+            Kind::Schedule(_) => entry.life.is_wanted,
+        })
     }
 
     /// Whether nothing of a service runs.

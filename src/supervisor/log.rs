@@ -1,10 +1,12 @@
 //! A service's log: moves bytes from its FIFOs to its file, within the kernel, so that none is ever in our memory alone.
 //!
 //! A supervisor that is killed between two moves has lost nothing: what was not moved is still in the FIFO. Rotation cuts behind
-//! a line end: the bytes are looked at with `tee`, which does not take them. A service is never kept waiting by a full disk:
-//! then its bytes are dropped, counted, and a line in the log says how many.
+//! a line end: the bytes are looked at with `tee`, which does not take them. Where lines are changed or sent on, they are looked at in the same
+//! way, written, and taken last: none is lost, at most one batch is doubled. A service is never kept waiting by a full disk unless
+//! it is to be: else its bytes are dropped, counted, and a line in the log says how many.
 
-use std::fs::{self, File, OpenOptions};
+use std::borrow::Cow;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -14,8 +16,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice, tee};
 
-use super::index::{self, Record, index_path, log_path};
-use crate::service::LogPolicy;
+use super::forward::Forward;
+use super::history;
+use super::index::{self, PREFIXED, Record, index_path, log_path};
+use super::shelf::Shelf;
+use crate::service::{LogFormat, LogPolicy, OnFull};
 
 /// Bytes of one move: what a FIFO holds.
 const BATCH: usize = 1 << 16;
@@ -26,19 +31,43 @@ pub(super) struct Log {
     folder: PathBuf,
     service: String,
     policy: LogPolicy,
+    shelf: Shelf,
     file: File,
     index: File,
     size: u64,
+    /// When its first byte came, in milliseconds since 1970.
+    began: Option<u64>,
     last: Option<Record>,
     dropped: u64,
+    forward: Option<Box<Forward>>,
+    /// Which stream has begun a line that has not ended, where lines are prefixed.
+    unended: Option<u8>,
 }
 
 impl Log {
     /// Opens the log of a service for more.
     pub(super) fn open(folder: &Path, service: &str, policy: LogPolicy) -> io::Result<Self> {
         let (file, index, size) = open_files(folder, service)?;
+        let began = index::first(&index_path(folder, service, 0)).filter(|_| size > 0).map(|record| record.millis);
         let (folder, service) = (folder.to_owned(), service.to_owned());
-        Ok(Self { folder, service, policy, file, index, size, last: None, dropped: 0 })
+        let shelf = Shelf::new(&folder, &service);
+        let mut log = Self {
+            folder,
+            service,
+            policy: LogPolicy::default(),
+            shelf,
+            file,
+            index,
+            size,
+            began,
+            last: None,
+            dropped: 0,
+            forward: None,
+            unended: None,
+        };
+        log.unended = (size > 0 && !log.ends_with_line()).then_some(u8::MAX);
+        log.set_policy(policy);
+        Ok(log)
     }
 
     /// How long it is.
@@ -48,27 +77,39 @@ impl Log {
 
     /// Other rules from now on.
     pub(super) fn set_policy(&mut self, policy: LogPolicy) {
+        if self.policy.forward != policy.forward {
+            self.forward = policy.forward.as_ref().map(|path| Box::new(Forward::new(path, &self.service)));
+        }
         self.policy = policy;
     }
 
     /// Moves what is in a FIFO, at most one batch. Says how much it was; `WouldBlock` if there is nothing.
     pub(super) fn take(&mut self, fifo: &OwnedFd, stream: u8) -> io::Result<usize> {
         if self.file.metadata()?.nlink() == 0 {
-            (self.file, self.index, self.size) = open_files(&self.folder, &self.service)?;
+            self.begin_anew()?;
         }
-        if self.size >= self.policy.max_bytes.max(1) && self.ends_with_line() {
-            self.rotate()?;
+        if self.is_due() {
+            if rustix::io::ioctl_fionread(fifo)? == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            if self.ends_with_line() {
+                self.rotate()?;
+            }
         }
-        let wanted = if self.size < self.policy.max_bytes { BATCH } else { to_line_end(fifo)? };
+        let wanted = if self.is_due() { to_line_end(fifo)? } else { BATCH };
         if self.dropped > 0 {
             self.tell_loss();
         }
         let before = self.size;
-        let moved = match self.move_bytes(fifo, wanted) {
-            Err(error) if is_disk_trouble(&error) => return self.drop_bytes(fifo),
+        let is_changed = self.policy.format == LogFormat::Prefixed || self.forward.is_some();
+        let moved =
+            if is_changed { self.copy_bytes(fifo, wanted, stream) } else { self.move_bytes(fifo, wanted, stream) };
+        let moved = match moved {
+            Err(error) if is_disk_trouble(&error) && self.policy.on_full == OnFull::Drop => {
+                return self.drop_bytes(fifo);
+            }
             other => other?,
         };
-        self.size += moved as u64;
         self.record(before, stream);
         if self.size >= self.policy.max_bytes.max(1).saturating_mul(2) {
             self.rotate()?;
@@ -76,27 +117,56 @@ impl Log {
         Ok(moved)
     }
 
-    fn move_bytes(&mut self, fifo: &OwnedFd, wanted: usize) -> io::Result<usize> {
+    /// Whether it is to be rotated at the next line end.
+    fn is_due(&self) -> bool {
+        let is_old = self
+            .policy
+            .max_age
+            .zip(self.began)
+            .is_some_and(|(age, began)| u128::from(millis_now().saturating_sub(began)) >= age.as_millis());
+        self.size > 0 && (self.size >= self.policy.max_bytes.max(1) || is_old)
+    }
+
+    fn move_bytes(&mut self, fifo: &OwnedFd, wanted: usize, stream: u8) -> io::Result<usize> {
         match splice(fifo, None, &self.file, None, wanted, SpliceFlags::NONBLOCK | SpliceFlags::MOVE) {
             // A file system that cannot do it.
-            Err(Errno::INVAL) => {
-                let mut buffer = vec![0; wanted];
-                let count = rustix::io::read(fifo, &mut buffer)?;
-                match self.file.write_all(&buffer[..count]) {
-                    Err(error) if is_disk_trouble(&error) => {
-                        self.dropped += count as u64;
-                        Ok(0)
-                    }
-                    other => other.map(|()| count),
-                }
+            Err(Errno::INVAL) => self.copy_bytes(fifo, wanted, stream),
+            other => {
+                let moved = other?;
+                self.size += moved as u64;
+                Ok(moved)
             }
-            other => Ok(other?),
         }
     }
 
+    /// Looks at bytes, writes them as they are to be kept, and takes them then.
+    fn copy_bytes(&mut self, fifo: &OwnedFd, wanted: usize, stream: u8) -> io::Result<usize> {
+        let bytes = peek(fifo, wanted)?;
+        let (kept, unended) = match self.policy.format {
+            LogFormat::Raw => (Cow::Borrowed(bytes.as_slice()), None),
+            LogFormat::Prefixed => {
+                let (made, unended) = prefixed(&bytes, stream, self.unended, &history::now());
+                (Cow::Owned(made), unended)
+            }
+        };
+        if let Err(error) = self.file.write_all(&kept) {
+            // Nothing of it is to stay: it comes again.
+            let _ = self.file.set_len(self.size).and_then(|()| self.file.seek(SeekFrom::Start(self.size)));
+            return Err(error);
+        }
+        self.size += kept.len() as u64;
+        self.unended = unended;
+        discard(fifo, bytes.len())?;
+        if let Some(forward) = &mut self.forward {
+            forward.send(stream, &bytes);
+        }
+        Ok(bytes.len())
+    }
+
     fn record(&mut self, offset: u64, stream: u8) {
-        let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-        let record = Record { offset, millis: u64::try_from(millis).unwrap_or(0), stream };
+        let stream = if self.policy.format == LogFormat::Prefixed { stream | PREFIXED } else { stream };
+        let record = Record { offset, millis: millis_now(), stream };
+        self.began.get_or_insert(record.millis);
         // Batches of one millisecond share a record.
         let same = self.last.is_some_and(|last| last.millis == record.millis && last.stream == stream);
         if !same {
@@ -122,32 +192,57 @@ impl Log {
     fn tell_loss(&mut self) {
         let start = if self.size == 0 || self.ends_with_line() { "" } else { "\n" };
         let lost = self.dropped;
-        let line = format!("{start}[jove-install: {lost} bytes were lost here, the log could not be written]\n");
+        let prefix = match self.policy.format {
+            LogFormat::Raw => String::new(),
+            LogFormat::Prefixed => format!("{} err ", history::now()),
+        };
+        let line =
+            format!("{start}{prefix}[jove-install: {lost} bytes were lost here, the log could not be written]\n");
         if self.file.write_all(line.as_bytes()).is_ok() {
             let before = self.size;
             self.size += line.len() as u64;
             self.dropped = 0;
+            self.unended = None;
             self.record(before, 1);
         }
     }
 
     fn rotate(&mut self) -> io::Result<()> {
-        for path in [log_path, index_path] {
-            let at = |number| path(&self.folder, &self.service, number);
-            for number in (0..self.policy.keep).rev() {
-                match fs::rename(at(number), at(number + 1)) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                    _ => {}
-                }
-            }
-            if self.policy.keep == 0 {
-                fs::remove_file(at(0))?;
-            }
-        }
-        (self.file, self.index, self.size) = open_files(&self.folder, &self.service)?;
-        self.last = None;
+        self.shelf.put(self.policy.keep)?;
+        self.begin_anew()?;
+        self.shelf.compress(self.policy.compress, self.policy.keep);
         Ok(())
     }
+
+    fn begin_anew(&mut self) -> io::Result<()> {
+        (self.file, self.index, self.size) = open_files(&self.folder, &self.service)?;
+        (self.last, self.began, self.unended) = (None, None, None);
+        Ok(())
+    }
+}
+
+fn millis_now() -> u64 {
+    let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    u64::try_from(millis).unwrap_or(0)
+}
+
+/// Bytes with the time and the stream before each line. Says which stream has begun a line and not ended it.
+fn prefixed(bytes: &[u8], stream: u8, unended: Option<u8>, now: &str) -> (Vec<u8>, Option<u8>) {
+    let mut made = Vec::with_capacity(bytes.len() + 64);
+    let mut is_begun = unended == Some(stream);
+    if unended.is_some() && !is_begun {
+        // The other stream's line is cut here.
+        made.push(b'\n');
+    }
+    let word = if stream == 1 { "err" } else { "out" };
+    for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+        if !is_begun {
+            made.extend_from_slice(format!("{now} {word} ").as_bytes());
+        }
+        made.extend_from_slice(piece);
+        is_begun = !piece.ends_with(b"\n");
+    }
+    (made, is_begun.then_some(stream))
 }
 
 fn open_files(folder: &Path, service: &str) -> io::Result<(File, File, u64)> {
@@ -162,14 +257,31 @@ fn open_files(folder: &Path, service: &str) -> io::Result<(File, File, u64)> {
     Ok((file, index::open(&index_path(folder, service, 0))?, size))
 }
 
-/// How many bytes there are up to and with the first line end in the FIFO, which keeps them; all, if there is none.
-fn to_line_end(fifo: &OwnedFd) -> io::Result<usize> {
+/// What is in the FIFO, which keeps it.
+fn peek(fifo: &OwnedFd, most: usize) -> io::Result<Vec<u8>> {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-    let count = tee(fifo, &writer, BATCH, SpliceFlags::NONBLOCK)?;
+    let count = tee(fifo, &writer, most.min(BATCH), SpliceFlags::NONBLOCK)?;
     drop(writer);
     let mut seen = Vec::with_capacity(count);
     File::from(reader).read_to_end(&mut seen)?;
-    Ok(seen.iter().position(|byte| *byte == b'\n').map_or(count.max(1), |end| end + 1))
+    Ok(seen)
+}
+
+/// Takes bytes out of the FIFO that are there.
+fn discard(fifo: &OwnedFd, count: usize) -> io::Result<()> {
+    let mut buffer = [0; 1 << 12];
+    let mut left = count;
+    while left > 0 {
+        let most = left.min(buffer.len());
+        left -= rustix::io::read(fifo, &mut buffer[..most])?;
+    }
+    Ok(())
+}
+
+/// How many bytes there are up to and with the first line end in the FIFO, which keeps them; all, if there is none.
+fn to_line_end(fifo: &OwnedFd) -> io::Result<usize> {
+    let seen = peek(fifo, BATCH)?;
+    Ok(seen.iter().position(|byte| *byte == b'\n').map_or(seen.len().max(1), |end| end + 1))
 }
 
 fn is_disk_trouble(error: &io::Error) -> bool {
@@ -181,14 +293,14 @@ fn is_disk_trouble(error: &io::Error) -> bool {
 mod tests {
     use rustix::pipe::{PipeFlags, pipe_with};
 
-    use super::Log;
-    use crate::service::LogPolicy;
+    use super::{Log, prefixed};
+    use crate::service::{LogFormat, LogPolicy, OnFull};
 
     #[test]
     fn bytes_are_moved_and_rotated_at_line_ends() {
         let folder = tempfile::tempdir().expect("folder");
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).expect("pipe");
-        let policy = LogPolicy { max_bytes: 1000, keep: 2 };
+        let policy = LogPolicy { max_bytes: 1000, keep: 2, ..LogPolicy::default() };
         let mut log = Log::open(folder.path(), "web", policy).expect("open");
         let mut written = String::new();
         for number in 0..400 {
@@ -226,12 +338,78 @@ mod tests {
     fn a_line_without_end_is_cut_at_twice_the_size() {
         let folder = tempfile::tempdir().expect("folder");
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).expect("pipe");
-        let mut log = Log::open(folder.path(), "web", LogPolicy { max_bytes: 1000, keep: 1 }).expect("open");
+        let mut log = Log::open(folder.path(), "web", LogPolicy { max_bytes: 1000, keep: 1, ..LogPolicy::default() })
+            .expect("open");
         for _ in 0..30 {
             rustix::io::write(&writer, &[b'x'; 100]).expect("write");
             while log.take(&reader, 0).is_ok() {}
         }
         assert_eq!(std::fs::metadata(folder.path().join("web.log.1")).expect("rotated").len(), 2000);
         assert_eq!(log.size(), 1000);
+    }
+
+    #[test]
+    fn a_full_disk_keeps_those_waiting_that_are_to_wait() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("web.log");
+        std::os::unix::fs::symlink("/dev/full", &path).expect("link");
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).expect("pipe");
+        let policy = LogPolicy { on_full: OnFull::Block, ..LogPolicy::default() };
+        let mut log = Log::open(folder.path(), "web", policy.clone()).expect("open");
+        rustix::io::write(&writer, b"kept\n").expect("write");
+        for _ in 0..3 {
+            let error = log.take(&reader, 0).expect_err("full");
+            assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+        }
+        std::fs::remove_file(&path).expect("remove");
+        let mut log = Log::open(folder.path(), "web", policy).expect("open");
+        log.take(&reader, 0).expect("taken");
+        assert_eq!(std::fs::read_to_string(&path).expect("log"), "kept\n");
+    }
+
+    #[test]
+    fn old_ones_are_put_aside_when_more_comes() {
+        let folder = tempfile::tempdir().expect("folder");
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).expect("pipe");
+        let age =
+            |seconds| LogPolicy { max_age: Some(std::time::Duration::from_secs(seconds)), ..LogPolicy::default() };
+        let mut log = Log::open(folder.path(), "web", age(3600)).expect("open");
+        for line in ["one\n", "two\n"] {
+            rustix::io::write(&writer, line.as_bytes()).expect("write");
+            log.take(&reader, 0).expect("taken");
+        }
+        assert!(!folder.path().join("web.log.1").exists());
+        // Opened again, it still knows how old it is.
+        let mut log = Log::open(folder.path(), "web", age(0)).expect("open");
+        rustix::io::write(&writer, b"three\nfour\n").expect("write");
+        while log.take(&reader, 0).is_ok() {}
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("log");
+        assert_eq!((read("web.log.1"), read("web.log")), ("one\ntwo\n".into(), "three\nfour\n".into()));
+        assert!(!folder.path().join("web.log.2").exists(), "nothing came since");
+    }
+
+    #[test]
+    fn each_line_gets_its_prefix_however_bytes_come() {
+        let mut unended = None;
+        let mut made = Vec::new();
+        for (bytes, stream) in [("one\ntw", 0), ("o\nthr", 0), ("oops\n", 1), ("ee\n", 0)] {
+            let (text, now) = prefixed(bytes.as_bytes(), stream, unended, "T");
+            (unended, made) = (now, [made, text].concat());
+        }
+        let expected = "T out one\nT out two\nT out thr\nT err oops\nT out ee\n";
+        assert_eq!((String::from_utf8_lossy(&made).as_ref(), unended), (expected, None));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_kept_as_they_are() {
+        let folder = tempfile::tempdir().expect("folder");
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).expect("pipe");
+        let policy = LogPolicy { format: LogFormat::Prefixed, ..LogPolicy::default() };
+        let mut log = Log::open(folder.path(), "web", policy).expect("open");
+        rustix::io::write(&writer, b"\xff\x00\xfe\n").expect("write");
+        log.take(&reader, 1).expect("taken");
+        let kept = std::fs::read(folder.path().join("web.log")).expect("log");
+        assert!(kept.ends_with(b" err \xff\x00\xfe\n"), "{kept:?}");
+        assert!(log.take(&reader, 1).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
     }
 }

@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::change::Changes;
-use super::index::{self, Record, index_path, log_path};
+use super::index::{self, PREFIXED, Record, index_path, log_path};
+use super::shelf;
 use crate::generation::{self, Manifest};
 use crate::layout::Layout;
 use crate::name::PartName;
@@ -23,6 +24,9 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// The most that is read of a log that grows, in one go.
 const BATCH: u64 = 1 << 20;
+
+/// Where lines are put together that tell their streams themselves.
+const TOLD: usize = 2;
 
 /// One line of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +63,8 @@ pub struct Wanted {
     pub follow: bool,
     /// Not before this.
     pub since: Option<Timestamp>,
+    /// Not after this.
+    pub until: Option<Timestamp>,
     /// Only lines that contain this.
     pub grep: Option<String>,
 }
@@ -68,6 +74,16 @@ pub struct Wanted {
 /// # Errors
 /// If a log cannot be read.
 pub fn tail(layout: &Layout, wanted: &Wanted, write: &mut dyn FnMut(LogLine) -> bool) -> io::Result<()> {
+    tail_while(layout, wanted, write, &|| true)
+}
+
+/// The same for as long as somebody hears, which is asked now and then while no line comes.
+pub(super) fn tail_while(
+    layout: &Layout,
+    wanted: &Wanted,
+    write: &mut dyn FnMut(LogLine) -> bool,
+    is_heard: &dyn Fn() -> bool,
+) -> io::Result<()> {
     let folder = layout.log();
     let names = services(layout, &wanted.names);
     // The watch stands before the first look, so that nothing falls between.
@@ -93,7 +109,7 @@ pub fn tail(layout: &Layout, wanted: &Wanted, write: &mut dyn FnMut(LogLine) -> 
                 return Ok(());
             }
         }
-        let Some(changes) = &changes else { return Ok(()) };
+        let Some(changes) = changes.as_ref().filter(|_| is_heard()) else { return Ok(()) };
         changes.wait(LOOK)?;
         for name in services(layout, &wanted.names) {
             if readers.iter().all(|reader| reader.service != name) {
@@ -113,6 +129,7 @@ pub fn tail(layout: &Layout, wanted: &Wanted, write: &mut dyn FnMut(LogLine) -> 
 impl Wanted {
     fn has(&self, line: &LogLine) -> bool {
         self.since.is_none_or(|since| line.when >= since)
+            && self.until.is_none_or(|until| line.when <= until)
             && self.grep.as_ref().is_none_or(|words| line.text.contains(words.as_str()))
     }
 }
@@ -144,52 +161,89 @@ struct Reader {
     /// The file that is read on, and how far it was read.
     file: Option<File>,
     offset: u64,
-    /// Lines that have not ended yet, by stream.
-    open: [Vec<u8>; 2],
+    /// The index that goes with it: it tells how often the log was put aside since.
+    index: Option<File>,
+    /// Lines that have not ended yet, by stream; the last ones tell their streams themselves.
+    open: [Vec<u8>; 3],
     /// When they began.
-    began: [u64; 2],
+    began: [u64; 3],
 }
 
 impl Reader {
     fn new(folder: &Path, service: PartName) -> Self {
-        Self { folder: folder.to_owned(), service, file: None, offset: 0, open: Default::default(), began: [0; 2] }
+        Self {
+            folder: folder.to_owned(),
+            service,
+            file: None,
+            offset: 0,
+            index: None,
+            open: Default::default(),
+            began: [0; 3],
+        }
     }
 
     /// Everything that is kept, oldest first.
     fn read_all(&mut self, line: &mut dyn FnMut(LogLine)) -> io::Result<()> {
-        let exists = |number: &u32| log_path(&self.folder, self.service.as_str(), *number).exists();
-        let oldest = (1..).take_while(exists).last().unwrap_or(0);
-        for number in (0..=oldest).rev() {
-            let path = log_path(&self.folder, self.service.as_str(), number);
-            self.file = open(&path)?;
-            self.offset = 0;
-            let records = index::read(&index_path(&self.folder, self.service.as_str(), number));
-            self.read_file(&records, line)?;
+        for number in (1..=shelf::oldest(&self.folder, self.service.as_str())).rev() {
+            self.read_kept(number, line)?;
         }
-        Ok(())
+        self.read_on(line)
+    }
+
+    /// One that was put aside, whole.
+    fn read_kept(&mut self, number: u32, line: &mut dyn FnMut(LogLine)) -> io::Result<()> {
+        let service = self.service.as_str();
+        let Some(mut file) = shelf::open(&self.folder, service, number)? else { return Ok(()) };
+        let records = index::read(&index_path(&self.folder, service, number));
+        let mut buffer = vec![0; 1 << 16];
+        self.offset = 0;
+        loop {
+            let count = file.read(&mut buffer)?;
+            if count == 0 {
+                return Ok(());
+            }
+            self.take(&buffer[..count], &records, line);
+            self.offset += count as u64;
+        }
     }
 
     /// What has come since.
     fn read_on(&mut self, line: &mut dyn FnMut(LogLine)) -> io::Result<()> {
         let service = self.service.as_str().to_owned();
-        if self.is_rotated() {
-            // The rest of the file that is held, by the index that went with it.
-            let records = index::read(&index_path(&self.folder, &service, 1));
+        if let Some(number) = self.put_aside() {
+            // The rest of the file that is held, by the index that went with it, and those that came and went since.
+            let records = index::read(&index_path(&self.folder, &service, number));
             self.read_file(&records, line)?;
-            (self.file, self.offset) = (None, 0);
+            (self.file, self.index) = (None, None);
+            for number in (1..number).rev() {
+                self.read_kept(number, line)?;
+            }
         }
         if self.file.is_none() {
             self.file = open(&log_path(&self.folder, &service, 0))?;
+            self.offset = 0;
+        }
+        if self.index.is_none() && self.file.is_some() {
+            self.index = open(&index_path(&self.folder, &service, 0))?;
         }
         let records = index::read(&index_path(&self.folder, &service, 0));
         self.read_file(&records, line)
     }
 
-    fn is_rotated(&self) -> bool {
+    /// How often the log that is read was put aside since; `None` if it is the current one.
+    fn put_aside(&self) -> Option<u32> {
         use std::os::unix::fs::MetadataExt as _;
-        let named = std::fs::metadata(log_path(&self.folder, self.service.as_str(), 0));
-        let held = self.file.as_ref().and_then(|file| file.metadata().ok());
-        matches!((named, held), (Ok(named), Some(held)) if named.ino() != held.ino())
+        let held = self.index.as_ref()?.metadata().ok()?.ino();
+        let is_it = |number: &u32| {
+            let path = index_path(&self.folder, self.service.as_str(), *number);
+            std::fs::metadata(path).is_ok_and(|facts| facts.ino() == held)
+        };
+        let oldest = shelf::oldest(&self.folder, self.service.as_str());
+        match (0..=oldest).find(is_it) {
+            Some(0) => None,
+            // One that is not kept any more is behind the last.
+            found => Some(found.unwrap_or(oldest + 1)),
+        }
     }
 
     fn read_file(&mut self, records: &[Record], line: &mut dyn FnMut(LogLine)) -> io::Result<()> {
@@ -217,32 +271,45 @@ impl Reader {
             let (millis, stream) = record.map_or((0, 0), |record| (record.millis, record.stream));
             // The range is within `bytes` by the two lines above.
             let range = usize::try_from(at - start).unwrap_or(0)..usize::try_from(until - start).unwrap_or(0);
-            self.add(&bytes[range], millis, usize::from(stream == 1), line);
+            let slot = if stream & PREFIXED == 0 { usize::from(stream == 1) } else { TOLD };
+            self.add(&bytes[range], millis, slot, line);
             (at, next) = (until, next + 1);
         }
     }
 
-    fn add(&mut self, mut bytes: &[u8], millis: u64, stream: usize, line: &mut dyn FnMut(LogLine)) {
+    fn add(&mut self, mut bytes: &[u8], millis: u64, slot: usize, line: &mut dyn FnMut(LogLine)) {
         while !bytes.is_empty() {
-            if self.open[stream].is_empty() {
-                self.began[stream] = millis;
+            if self.open[slot].is_empty() {
+                self.began[slot] = millis;
             }
             let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
-                self.open[stream].extend_from_slice(bytes);
+                self.open[slot].extend_from_slice(bytes);
                 return;
             };
-            self.open[stream].extend_from_slice(&bytes[..end]);
+            self.open[slot].extend_from_slice(&bytes[..end]);
             bytes = &bytes[end + 1..];
-            let text = std::mem::take(&mut self.open[stream]);
-            let when = Timestamp::from_millisecond(self.began[stream].cast_signed()).unwrap_or(Timestamp::UNIX_EPOCH);
-            line(LogLine {
-                service: self.service.clone(),
-                when,
-                stream: if stream == 1 { Stream::Err } else { Stream::Out },
-                text: String::from_utf8_lossy(&text).trim_end_matches('\r').to_owned(),
-            });
+            let text = std::mem::take(&mut self.open[slot]);
+            let text = String::from_utf8_lossy(&text);
+            let text = text.trim_end_matches('\r');
+            let when = Timestamp::from_millisecond(self.began[slot].cast_signed()).unwrap_or(Timestamp::UNIX_EPOCH);
+            let stream = if slot == 1 { Stream::Err } else { Stream::Out };
+            let told = if slot == TOLD { told(text) } else { None };
+            let (when, stream, text) = told.unwrap_or((when, stream, text));
+            line(LogLine { service: self.service.clone(), when, stream, text: text.to_owned() });
         }
     }
+}
+
+/// What a line tells of itself before its text.
+fn told(line: &str) -> Option<(Timestamp, Stream, &str)> {
+    let (when, rest) = line.split_once(' ')?;
+    let (stream, text) = rest.split_once(' ')?;
+    let stream = match stream {
+        "err" => Stream::Err,
+        "out" => Stream::Out,
+        _ => return None,
+    };
+    Some((when.parse().ok()?, stream, text))
 }
 
 fn open(path: &Path) -> io::Result<Option<File>> {
@@ -311,6 +378,19 @@ mod tests {
         let (_folder, layout) = sample();
         let all = ["web one", "web two", "db db starts", "web! oops again", "web three"];
         assert_eq!(read(&layout, &Wanted::default()), all);
+    }
+
+    #[test]
+    fn lines_that_tell_their_times_are_told_by_them() {
+        let folder = tempfile::tempdir().expect("folder");
+        let layout = Layout::new(folder.path());
+        fs::create_dir(layout.log()).expect("folder");
+        let text = "1970-01-01T00:00:04Z err oops\n1970-01-01T00:00:05Z out fine\nodd\n";
+        write(&layout, "web", 0, &[(9000, 2, text)]);
+        write(&layout, "db", 0, &[(4500, 0, "db\n")]);
+        assert_eq!(read(&layout, &Wanted::default()), ["web! oops", "db db", "web fine", "web odd"]);
+        let until = jiff::Timestamp::from_millisecond(4500).ok();
+        assert_eq!(read(&layout, &Wanted { until, ..Wanted::default() }), ["web! oops", "db db"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::name::PartName;
 
 /// The state of everything, as `GET /v1/status` answers it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// 1.
     pub format: u32,
@@ -39,7 +39,7 @@ pub struct Switching {
 }
 
 /// One service's state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceStatus {
     /// The service.
     pub name: PartName,
@@ -64,6 +64,39 @@ pub struct ServiceStatus {
     pub status: Option<String>,
     /// How it last ended.
     pub last_exit: Option<String>,
+    /// When its next run begins (RFC 3339, UTC), if it is a job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// Its last run that has ended, if it is a job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_run: Option<Box<Run>>,
+    /// How long its last probe took, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<f64>,
+}
+
+/// One run of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The job.
+    pub service: PartName,
+    /// Its number, from 1.
+    pub number: u64,
+    /// The time that it was due at (RFC 3339, UTC); none if somebody asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<String>,
+    /// When it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<String>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+    /// Whether it ended well; none while it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ok: Option<bool>,
+    /// How it ended, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub result: String,
 }
 
 /// Whether a service goes on or ends.
@@ -72,8 +105,13 @@ pub struct ServiceStatus {
 pub enum ServiceKind {
     /// It goes on until it is stopped.
     Daemon,
+    /// A job: it runs at its times.
+    Schedule,
     /// A data step.
     Step,
+    /// One that only a newer program knows.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Where a service is in its life, for people.
@@ -88,14 +126,19 @@ pub enum ServiceState {
     Failed,
     /// Its probe has answered; or it has none and was started.
     Ready,
-    /// A data step that runs.
+    /// A data step or a job that runs.
     Running,
+    /// A job between two runs.
+    Scheduled,
     /// It waits for others, or was started and is not ready yet.
     Starting,
     /// It does not run and is not meant to.
     Stopped,
     /// It was told to end.
     Stopping,
+    /// One that only a newer program knows.
+    #[serde(other)]
+    Unknown,
 }
 
 impl std::fmt::Display for ServiceState {
@@ -106,15 +149,17 @@ impl std::fmt::Display for ServiceState {
             Self::Failed => "failed",
             Self::Ready => "ready",
             Self::Running => "running",
+            Self::Scheduled => "scheduled",
             Self::Starting => "starting",
             Self::Stopped => "stopped",
             Self::Stopping => "stopping",
+            Self::Unknown => "unknown",
         })
     }
 }
 
 /// One line of the stream that `switch`, `start`, `stop`, `restart`, `reload` and `shutdown` answer with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum SwitchEvent {
     /// Services went back to the former generation.
@@ -200,6 +245,16 @@ pub struct SwitchRequest {
     pub to: u32,
     /// The verb that asks.
     pub verb: String,
+}
+
+/// The body of `POST /v1/signal`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignalRequest {
+    /// `HUP`, `USR1` …
+    pub signal: String,
+    /// Services or parts; empty for all.
+    #[serde(default)]
+    pub services: Vec<PartName>,
 }
 
 /// The body of `POST /v1/start`, `stop`, `restart`, `reload`: names of services or parts; empty means all.

@@ -10,16 +10,20 @@
 //! ops, switch, recover: work that takes time, waits on ──┘
 //! client, logs, history: what the command line uses; the last two work without a supervisor
 //!
-//! run/control.sock desired.json supervisor.lock    log/<service>.log .idx events.jsonl supervisor.log    var/<part>/.steps.jsonl
+//! run/control.sock desired.json supervisor.lock    log/<service>.log[.N[.gz|.zst]] .idx[.N] events.jsonl supervisor.log
+//! var/<part>/.steps.jsonl .runs.jsonl
 //! ```
 
+mod alarm;
 mod change;
 pub mod client;
 mod control;
 mod core;
 pub mod desired;
 mod done;
+mod door;
 mod entry;
+mod forward;
 pub mod history;
 mod http;
 mod index;
@@ -28,6 +32,7 @@ mod last;
 mod log;
 pub mod logs;
 pub mod message;
+mod metrics;
 mod ops;
 mod overlap;
 mod port;
@@ -35,20 +40,26 @@ mod probe;
 mod pump;
 mod recover;
 mod reload;
+pub mod runs;
+mod schedule;
 mod scope;
+mod shelf;
 mod socket;
 mod spawn;
+mod stream;
 mod switch;
 mod task;
 mod upgrade;
+pub mod usage;
 mod watch;
 
 use std::io;
 use std::path::PathBuf;
 
 pub use client::{Client, ClientError};
-pub use message::{Event, Outcome, ServiceKind, ServiceState, ServiceStatus, Status, SwitchEvent, SwitchOutcome};
+pub use message::{Event, Outcome, Run, ServiceKind, ServiceState, ServiceStatus, Status, SwitchEvent, SwitchOutcome};
 pub use task::run;
+pub use usage::Usage;
 
 use crate::layout::Layout;
 use crate::text::Secrets;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::core::Core;
 use super::inner::Inner;
 use super::message::SwitchEvent;
-use super::{desired, history, overlap, port, reload};
+use super::{desired, history, overlap, port, reload, schedule};
 use crate::keeper::mark;
 use crate::keeper::message::Request;
 use crate::name::{PartName, nearest};
@@ -125,6 +125,7 @@ pub(super) async fn stop(core: &Rc<Core>, names: &[PartName]) -> Result<(), Fail
     core.inner.borrow_mut().desired.retain(|name| !chosen.contains(name));
     core.save_desired();
     bring_down(core, &chosen).await;
+    schedule::forget(core, &chosen);
     Ok(())
 }
 
@@ -182,6 +183,26 @@ pub(super) async fn reload(core: &Rc<Core>, names: &[PartName]) -> Result<(), Fa
         let can = core.with(&name, |entry| entry.spec.reload.is_some() && entry.life.pid.is_some());
         if can == Some(true) || !names.is_empty() {
             reload::one(core, &name).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Sends a signal to services that run; they are not told apart from one that somebody else sent.
+pub(super) fn signal(core: &Rc<Core>, names: &[PartName], word: &str) -> Result<(), Failure> {
+    let name = word.to_ascii_uppercase();
+    let name = name.strip_prefix("SIG").unwrap_or(&name);
+    let Some(number) = signal::number(name) else {
+        return Err(Failure::from(format!("`{word}` is no signal; write one such as HUP, USR1 or TERM")));
+    };
+    let inner = core.inner.borrow();
+    for name in inner.choose(names)? {
+        let Some(entry) = inner.entries.get(&name) else { continue };
+        if entry.life.pid.is_some() {
+            let _ = core.keeper.send(Request::Signal { service: name.to_string(), signal: number });
+            history::append(&core.layout, Some(&name), "signal", word);
+        } else if !names.is_empty() {
+            return Err(Failure::from(format!("{name} does not run")));
         }
     }
     Ok(())

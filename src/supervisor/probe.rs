@@ -34,6 +34,7 @@ struct Asker {
     child: PartName,
     /// How far its log was searched.
     searched: Cell<u64>,
+    latency: Rc<Cell<Option<Duration>>>,
 }
 
 /// Asks until the service is ready; its deadline is the state's matter.
@@ -84,7 +85,7 @@ pub(super) async fn promise(core: &Rc<Core>, promise: &Promise) -> Result<(), St
     };
     let none = || (ServiceSpec::bare(promise.part.clone()), promise.part.clone(), 0);
     let (spec, child, searched) = facts.unwrap_or_else(none);
-    let asker = Asker { core: Rc::clone(core), spec, child, searched: Cell::new(searched) };
+    let asker = Asker { core: Rc::clone(core), spec, child, searched: Cell::new(searched), latency: Rc::default() };
     let end = Instant::now() + promise.probe.deadline;
     loop {
         match asker.ask(&promise.probe).await {
@@ -98,7 +99,7 @@ pub(super) async fn promise(core: &Rc<Core>, promise: &Promise) -> Result<(), St
 impl Asker {
     fn new(core: &Rc<Core>, entry: &Entry) -> Self {
         let (spec, child, searched) = Self::facts(entry);
-        Self { core: Rc::clone(core), spec, child, searched: Cell::new(searched) }
+        Self { core: Rc::clone(core), spec, child, searched: Cell::new(searched), latency: Rc::clone(&entry.latency) }
     }
 
     fn facts(entry: &Entry) -> (ServiceSpec, PartName, u64) {
@@ -112,7 +113,10 @@ impl Asker {
     }
 
     async fn ask(&self, probe: &Probe) -> Result<(), String> {
-        match timeout(probe.timeout, self.ask_kind(&probe.kind)).await {
+        let asked = Instant::now();
+        let answer = timeout(probe.timeout, self.ask_kind(&probe.kind)).await;
+        self.latency.set(Some(asked.elapsed()));
+        match answer {
             Ok(answer) => answer,
             Err(_) => Err(format!("no answer within {} s", probe.timeout.as_secs_f64())),
         }

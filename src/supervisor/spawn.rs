@@ -9,6 +9,7 @@ use std::path::Path;
 use super::core::Core;
 use super::entry::Entry;
 use super::pump::Pump;
+use crate::host::Host;
 use crate::keeper::message::{Note, Request, Spawn};
 use crate::name::PartName;
 use crate::sandbox::Access;
@@ -19,7 +20,7 @@ use crate::text::{Secrets, Text};
 pub(super) fn spawn(core: &Core, name: &PartName) -> Result<(), String> {
     let mut inner = core.inner.borrow_mut();
     let Some(entry) = inner.entries.get_mut(name) else { return Ok(()) };
-    if entry.spec.kind != Kind::Daemon {
+    if matches!(entry.spec.kind, Kind::Step { .. }) {
         crate::checkpoint::pass("step-before-run");
     }
     let spec = entry.spec.clone();
@@ -27,7 +28,7 @@ pub(super) fn spawn(core: &Core, name: &PartName) -> Result<(), String> {
     let secrets = secrets_for(core, &spec)?;
     write_files(&spec, &*secrets)?;
     start_pump(core, entry).map_err(|error| format!("its log cannot be opened: {error}"))?;
-    let mut vars = BTreeMap::new();
+    let mut vars = if spec.inherits { inherited() } else { BTreeMap::new() };
     for (variable, value) in &spec.vars {
         vars.insert(variable.clone(), value.reveal(&*secrets).map_err(|error| error.to_string())?);
     }
@@ -140,6 +141,22 @@ fn point(link: &Path, to: &Path) -> io::Result<()> {
     let _ = fs::remove_file(&aside);
     std::os::unix::fs::symlink(to, &aside)?;
     fs_err::rename(aside, link)
+}
+
+/// This process's own variables, but for those that are between it and whoever started it.
+fn inherited() -> BTreeMap<String, String> {
+    const OWN: [&str; 7] = [
+        "NOTIFY_SOCKET",
+        "WATCHDOG_PID",
+        "WATCHDOG_USEC",
+        "LISTEN_FDS",
+        "LISTEN_FDNAMES",
+        "LISTEN_PID",
+        "JOVE_CHECKPOINT",
+    ];
+    let mut vars = Host::current().map(|host| host.vars).unwrap_or_default();
+    vars.retain(|name, _| !OWN.contains(&name.as_str()));
+    vars
 }
 
 struct NoSecrets;

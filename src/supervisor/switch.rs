@@ -16,7 +16,7 @@ use crate::checkpoint;
 use crate::generation::{self, Journal, Manifest, Phase};
 use crate::keeper::message::Request;
 use crate::name::PartName;
-use crate::service::{Services, order};
+use crate::service::{ServiceSpec, Services, order};
 
 /// Moves services to a generation and commits it, or back.
 pub(super) async fn switch(core: &Rc<Core>, to: u32, verb: &str) -> SwitchEvent {
@@ -107,7 +107,8 @@ fn may_overlap(core: &Core, target: &Services, name: &PartName) -> bool {
 }
 
 async fn attempt(core: &Rc<Core>, journal: &Journal, target: Services) -> Result<(), Failure> {
-    let all: BTreeSet<PartName> = target.services.iter().map(|spec| spec.name.clone()).collect();
+    let is_wanted = |spec: &&ServiceSpec| !spec.manual || core.inner.borrow().desired.contains(&spec.name);
+    let all: BTreeSet<PartName> = target.services.iter().filter(is_wanted).map(|spec| spec.name.clone()).collect();
     let promises = target.promises.clone();
     checkpoint::pass("trial-before-stop");
     settle_into(core, target).await;
@@ -186,7 +187,9 @@ pub(super) fn finish(core: &Rc<Core>, to: u32) {
         let inner = &mut *inner;
         inner.generation = Some(to);
         // Somebody may have stopped a service meanwhile.
-        inner.desired = inner.order.iter().cloned().collect();
+        let is_manual = |name: &PartName| inner.entries.get(name).is_some_and(|entry| entry.spec.manual);
+        let wanted = inner.order.iter().filter(|name| !is_manual(name) || inner.desired.contains(*name));
+        inner.desired = wanted.cloned().collect();
     }
     core.save_desired();
     for result in [generation::Status::Committed.write(&core.layout, to), Journal::remove(&core.layout)] {

@@ -18,10 +18,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
-use super::control::{Action, Ask, Door, router};
+use super::control::{Action, Ask, router};
 use super::core::Core;
+use super::door::Door;
 use super::message::SwitchEvent;
-use super::{LoadSecrets, SupervisorError, history, ops, recover, switch, upgrade};
+use super::{LoadSecrets, SupervisorError, history, ops, recover, schedule, switch, upgrade};
 use crate::host::Host;
 use crate::keeper::message::{ChildRecord, Reply, Request, decode, encode};
 use crate::layout::Layout;
@@ -71,7 +72,8 @@ async fn supervise(layout: Layout, run: PathBuf, secrets: LoadSecrets) -> Result
     let path = core.run.join("control.sock");
     let door = Door::open(&path).map_err(|source| SupervisorError::File { path: path.clone(), source })?;
     let (end, ended) = oneshot::channel::<()>();
-    let server = axum::serve(door, router(asks)).with_graceful_shutdown(async { drop(ended.await) });
+    let server =
+        axum::serve(door, router(asks, core.layout.clone())).with_graceful_shutdown(async { drop(ended.await) });
     let server = tokio::task::spawn_local(async move { drop(server.await) });
     let _ = core.keeper.send(Request::Up);
     history::append(&core.layout, None, "supervisor", "started");
@@ -81,6 +83,7 @@ async fn supervise(layout: Layout, run: PathBuf, secrets: LoadSecrets) -> Result
         crate::keeper::child::forget_code();
         upgrade::hand_over(settling).await;
     });
+    tokio::task::spawn_local(schedule::keep(Rc::clone(&core)));
     loop {
         tokio::select! {
             () = core.over.notified() => break,
@@ -186,6 +189,7 @@ fn answer(core: &Rc<Core>, question: Ask) {
             });
         }
         Ask::Events(count, sender) => drop(sender.send(history::last(&core.layout, count))),
+        Ask::Listen(sender) => core.inner.borrow_mut().listeners.push(sender),
         Ask::Settled(sender) => {
             tokio::task::spawn_local(async move {
                 core.until(|inner| inner.journal.is_none().then_some(())).await;
@@ -200,6 +204,8 @@ async fn act(core: &Rc<Core>, action: Action) -> SwitchEvent {
     match action {
         Action::Reload(names) => ops::reload(core, &names).await.into(),
         Action::Restart(names) => ops::restart(core, &names).await.into(),
+        Action::Run(names) => schedule::run_now(core, &names).await.into(),
+        Action::Signal(names, signal) => ops::signal(core, &names, &signal).into(),
         Action::Shutdown => ops::shutdown(core).await.into(),
         Action::Start(names) => ops::start(core, &names).await.into(),
         Action::Stop(names) => ops::stop(core, &names).await.into(),

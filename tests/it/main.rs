@@ -6,8 +6,10 @@
 
 mod architecture;
 mod bad_days;
+mod boot;
 mod conda;
 mod crash;
+mod cron;
 mod docs;
 mod git;
 mod index_server;
@@ -18,4 +20,5 @@ mod sandbox;
 mod serve;
 mod services;
 mod source;
+mod standalone;
 mod supervisor;

@@ -1,10 +1,13 @@
 //! Keeper and supervisor with real children: the bad days of services and of our own processes.
 
+mod control;
 mod limits;
 mod notify;
 mod orders;
+mod output;
 mod overlap;
 mod reload;
+mod schedule;
 mod sockets;
 mod upgrade;
 
@@ -338,7 +341,7 @@ fn one_that_forks_away_is_ended_and_told_so() {
 #[test]
 fn a_flood_of_output_is_rotated_and_blocks_nobody() {
     let prefix = Prefix::new();
-    let log = LogPolicy { max_bytes: 100_000, keep: 2 };
+    let log = LogPolicy { max_bytes: 100_000, keep: 2, ..LogPolicy::default() };
     let flood = ServiceSpec { log, ..prefix.service("flood", "exec yes 'a line that comes again and again'") };
     prefix.generation(1, vec![flood, prefix.service("web", FOREVER)]);
     prefix.commit(1);

@@ -4,3 +4,4 @@ pub mod change;
 pub mod explain;
 pub mod status;
 pub mod table;
+pub mod watch;

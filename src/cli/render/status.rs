@@ -9,6 +9,17 @@ use crate::supervisor::message::{ServiceState, ServiceStatus};
 /// A table of services with what is worth knowing above it.
 #[must_use]
 pub fn status(status: &PrefixStatus, now: jiff::Timestamp) -> String {
+    let mut text = head(status);
+    text.push('\n');
+    match status.services.is_empty() {
+        true => text.push_str("it has no services\n"),
+        false => text.push_str(&services(&status.services, now)),
+    }
+    text
+}
+
+/// Which prefix it is, and how.
+pub(super) fn head(status: &PrefixStatus) -> String {
     let generation = status
         .generation
         .map_or_else(|| "no generation is committed yet".to_owned(), |number| format!("generation {number}"));
@@ -16,11 +27,6 @@ pub fn status(status: &PrefixStatus, now: jiff::Timestamp) -> String {
     let mut text = format!("{} ({}, {generation}{supervised})\n", status.prefix.display(), status.profile);
     if let Some(held) = &status.held {
         text.push_str(&format!("{held}\n"));
-    }
-    text.push('\n');
-    match status.services.is_empty() {
-        true => text.push_str("it has no services\n"),
-        false => text.push_str(&services(&status.services, now)),
     }
     text
 }
@@ -35,29 +41,37 @@ pub fn services(services: &[ServiceStatus], now: jiff::Timestamp) -> String {
 fn row(service: &ServiceStatus, now: jiff::Timestamp) -> Vec<String> {
     let since = service.since.parse::<jiff::Timestamp>().ok();
     let since = since.map(|since| seconds(now.duration_since(since).as_secs_f64().max(0.0)));
-    let mut rest: Vec<String> = service.urls.clone();
-    if !matches!(service.state, ServiceState::Ready | ServiceState::Done) {
-        rest.extend(service.reason.clone());
-    }
-    rest.extend(service.status.clone());
     vec![
         service.name.to_string(),
         colored(service.state),
         service.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
         since.unwrap_or_else(|| "-".to_owned()),
         service.restarts.to_string(),
-        rest.join("  "),
+        more(service, now),
     ]
 }
 
-fn colored(state: ServiceState) -> String {
+/// Where it is reached, why it is as it is, and what comes next.
+pub(super) fn more(service: &ServiceStatus, now: jiff::Timestamp) -> String {
+    let mut rest: Vec<String> = service.urls.clone();
+    if !matches!(service.state, ServiceState::Ready | ServiceState::Done) {
+        rest.extend(service.reason.clone());
+    }
+    rest.extend(service.status.clone());
+    if let Some(next) = service.next.as_ref().and_then(|next| next.parse::<jiff::Timestamp>().ok()) {
+        rest.push(format!("next in {}", seconds(next.duration_since(now).as_secs_f64().max(0.0))));
+    }
+    rest.join("  ")
+}
+
+pub(super) fn colored(state: ServiceState) -> String {
     let color = match state {
-        ServiceState::Ready | ServiceState::Done => AnsiColor::Green,
+        ServiceState::Ready | ServiceState::Done | ServiceState::Scheduled => AnsiColor::Green,
         ServiceState::Running | ServiceState::Starting | ServiceState::Stopping | ServiceState::Backoff => {
             AnsiColor::Yellow
         }
         ServiceState::Failed => AnsiColor::Red,
-        ServiceState::Stopped => AnsiColor::BrightBlack,
+        ServiceState::Stopped | ServiceState::Unknown => AnsiColor::BrightBlack,
     };
     let style = Style::new().fg_color(Some(color.into()));
     format!("{style}{state}{style:#}")

@@ -29,15 +29,19 @@ pub fn bytes(count: u64) -> String {
     indicatif::HumanBytes(count).to_string()
 }
 
-/// A span of seconds for people: `12 ms`, `3.4 s`, `5 min 2 s`.
+/// A span of seconds for people: `12 ms`, `3.4 s`, `5 min 2 s`, `3 h 2 min`, `2 d 4 h`.
 #[must_use]
 pub fn seconds(span: f64) -> String {
     if span < 1.0 {
         format!("{:.0} ms", span * 1000.0)
     } else if span < 60.0 {
         format!("{span:.1} s")
+    } else if span < 3600.0 {
+        format!("{:.0} min {:.0} s", (span / 60.0).floor(), (span % 60.0).floor())
+    } else if span < 86_400.0 {
+        format!("{:.0} h {:.0} min", (span / 3600.0).floor(), (span % 3600.0 / 60.0).floor())
     } else {
-        format!("{:.0} min {:.0} s", (span / 60.0).floor(), span % 60.0)
+        format!("{:.0} d {:.0} h", (span / 86_400.0).floor(), (span % 86_400.0 / 3600.0).floor())
     }
 }
 
@@ -54,5 +58,6 @@ mod tests {
     #[test]
     fn spans_read_well() {
         assert_eq!([seconds(0.0123), seconds(3.42), seconds(302.0)], ["12 ms", "3.4 s", "5 min 2 s"]);
+        assert_eq!([seconds(3599.9), seconds(11_000.0), seconds(190_000.0)], ["59 min 59 s", "3 h 3 min", "2 d 4 h"]);
     }
 }

@@ -14,13 +14,18 @@ use crate::supervisor::logs::{LogLine, Wanted, tail};
 pub fn run(face: &Face, arguments: &LogsArguments) -> OpResult<Exit> {
     let place = face.place("logs")?;
     let services = logs::services(&place, &arguments.services)?;
+    let (began, until) = match arguments.run {
+        Some(number) => logs::span_of_run(&place, &arguments.services, number)?,
+        None => (None, None),
+    };
     let since = arguments.since.as_deref().map(|text| logs::moment(text, jiff::Timestamp::now())).transpose()?;
     let several = services.len() > 1;
     let wanted = Wanted {
         names: services,
         lines: Some(arguments.lines),
         follow: arguments.follow,
-        since,
+        since: since.or(began),
+        until,
         grep: arguments.grep.clone(),
     };
     tail(&place.layout, &wanted, &mut |line: LogLine| {

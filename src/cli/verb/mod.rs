@@ -1,5 +1,6 @@
 //! The verbs: each takes its arguments, makes one call into [`crate::ops`], and renders.
 
+pub mod boot;
 pub mod catalogue;
 pub mod doctor;
 pub mod explain;
@@ -16,5 +17,6 @@ pub mod secret;
 pub mod service;
 pub mod shell;
 pub mod status;
+pub mod supervise;
 pub mod verify;
 pub mod wipe;

@@ -131,7 +131,7 @@ fn a_service_is_made_as_its_recipe_says() {
     Some(Liveness { probe: Probe { kind: Http { url: "http://h:20001/", status: 0, contains: "" }, interval: 10s, timeout: 5s, deadline: 60s }, failures: 2 })
     Stop { signal: "INT", grace: 60s }
     Restart { policy: OnFailure, first: 100ms, max: 30s, settle: 10s, burst: 3, window: 30s }
-    LogPolicy { max_bytes: 1048576, keep: 2 }
+    LogPolicy { max_bytes: 1048576, keep: 2, max_age: None, compress: None, format: Raw, on_full: Drop, forward: None }
     "#);
     assert_eq!(spec.folders, [std::path::Path::new("/home/u/jove/p/var/s/out")]);
     assert!(spec.watch.is_empty(), "a reference to nothing disappears");

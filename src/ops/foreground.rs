@@ -1,0 +1,237 @@
+//! Staying in the foreground while services run: for containers, for a service manager above, for a terminal.
+//!
+//! The first SIGTERM or Ctrl-C stops everything in order, a second one kills it. As process 1 of a container, orphans are reaped. A
+//! manager that gave a notify socket hears when all is up and when it stops. If keeper and supervisor are killed, others take
+//! over; if this process is killed, services go on, and the same command takes them over.
+
+use std::io;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, WaitOptions, pidfd_open};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::host::Host;
+use crate::ops::error::{OpError, OpResult};
+use crate::ops::place::Place;
+use crate::ops::{program, service};
+use crate::progress::{Event, Reporter};
+use crate::supervisor::client::Client;
+
+/// What is heard.
+enum Heard {
+    /// The keeper is gone.
+    Gone,
+    /// A signal.
+    Signal(i32),
+    /// The start is over.
+    Started(OpResult<()>),
+    /// The stop is over.
+    Stopped(OpResult<()>),
+}
+
+/// What a foreground run does at its ends.
+pub struct Acts<'a> {
+    /// Starts everything.
+    pub start: &'a (dyn Fn() -> OpResult<()> + Sync),
+    /// Reads what is to run again (SIGHUP).
+    pub reread: &'a (dyn Fn() -> OpResult<()> + Sync),
+    /// Says that all is up.
+    pub up: &'a (dyn Fn() + Sync),
+}
+
+/// Starts everything, and stays until it was stopped.
+///
+/// # Errors
+/// If it cannot be started, or something cannot be stopped.
+pub fn stay(place: &Place, acts: &Acts<'_>, report: &Reporter) -> OpResult<()> {
+    let signals = [SIGCHLD, SIGHUP, SIGINT, SIGTERM];
+    let mut signals = Signals::new(signals).map_err(|error| OpError::failed(format!("signals: {error}")))?;
+    let (sender, heard) = channel();
+    let handle = signals.handle();
+    let done = thread::scope(|scope| {
+        let ears = sender.clone();
+        scope.spawn(move || {
+            for signal in signals.forever() {
+                if ears.send(Heard::Signal(signal)).is_err() {
+                    return;
+                }
+            }
+        });
+        let starter = sender.clone();
+        scope.spawn(move || drop(starter.send(Heard::Started((acts.start)()))));
+        let mut stay =
+            Stay { place, acts, report, sender: &sender, stops: 0, is_started: false, is_up: false, failure: None };
+        let done = stay.listen(scope, &heard);
+        handle.close();
+        done
+    });
+    notify(&place.host, "STOPPING=1");
+    done
+}
+
+struct Stay<'a, 'b> {
+    place: &'a Place,
+    acts: &'a Acts<'b>,
+    report: &'a Reporter,
+    sender: &'a Sender<Heard>,
+    stops: u32,
+    /// The start is over, well or not.
+    is_started: bool,
+    is_up: bool,
+    failure: Option<OpError>,
+}
+
+impl<'a> Stay<'a, '_> {
+    fn listen<'scope>(&mut self, scope: &'scope thread::Scope<'scope, '_>, heard: &Receiver<Heard>) -> OpResult<()>
+    where
+        'a: 'scope,
+    {
+        while let Ok(heard) = heard.recv() {
+            match heard {
+                Heard::Gone if self.stops > 0 => {}
+                Heard::Gone => match self.revive() {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => return Err(error),
+                },
+                Heard::Signal(SIGCHLD) => reap(),
+                Heard::Signal(SIGHUP) if self.is_up => {
+                    if let Err(error) = (self.acts.reread)() {
+                        self.report.report(Event::Note(format!("it goes on as before: {error}")));
+                    }
+                }
+                Heard::Signal(SIGINT | SIGTERM) => self.stop(scope),
+                Heard::Signal(_) => {}
+                Heard::Started(done) => {
+                    self.is_started = true;
+                    match done {
+                        // Stopped while it started: what came up meanwhile is stopped, too.
+                        _ if self.stops > 0 => self.stop_all(scope),
+                        Ok(()) => self.started()?,
+                        Err(error) => {
+                            self.failure = Some(error);
+                            self.stop(scope);
+                        }
+                    }
+                }
+                Heard::Stopped(_) if !self.is_started => {}
+                Heard::Stopped(done) => return self.failure.take().map_or(done, Err),
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops everything; the second time by force.
+    fn stop<'scope>(&mut self, scope: &'scope thread::Scope<'scope, '_>)
+    where
+        'a: 'scope,
+    {
+        self.stops += 1;
+        match self.stops {
+            1 => {
+                self.report.report(Event::Stage("stopping".into()));
+                notify(&self.place.host, "STOPPING=1");
+                self.stop_all(scope);
+            }
+            2 => {
+                self.report.report(Event::Stage("killing".into()));
+                let place = self.place;
+                scope.spawn(move || {
+                    if let Ok(Some(client)) = Client::connect(&place.layout) {
+                        let _ = client.signal(&[], "KILL");
+                    }
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn stop_all<'scope>(&self, scope: &'scope thread::Scope<'scope, '_>)
+    where
+        'a: 'scope,
+    {
+        let (place, sender) = (self.place, self.sender.clone());
+        scope.spawn(move || drop(sender.send(Heard::Stopped(service::stop_all(place, &mut |_| {})))));
+    }
+
+    /// Everything is up.
+    fn started(&mut self) -> OpResult<()> {
+        self.is_up = true;
+        self.watch_keeper()?;
+        notify(&self.place.host, "READY=1");
+        (self.acts.up)();
+        Ok(())
+    }
+
+    /// The keeper is gone: somebody has shut everything down, or killed it; then another takes over.
+    fn revive(&self) -> OpResult<bool> {
+        if !service::has_leases(&self.place.layout) {
+            return Ok(false);
+        }
+        self.report.report(Event::Note("the keeper was killed; another takes over".into()));
+        ensure(self.place)?;
+        self.watch_keeper()?;
+        Ok(true)
+    }
+
+    fn watch_keeper(&self) -> OpResult<()> {
+        let Some(client) = Client::connect(&self.place.layout)? else {
+            drop(self.sender.send(Heard::Gone));
+            return Ok(());
+        };
+        let sender = self.sender.clone();
+        let handle = Pid::from_raw(client.status()?.keeper).map(|pid| pidfd_open(pid, PidfdFlags::empty()));
+        // Not one of the scope: it ends with the keeper only.
+        thread::spawn(move || {
+            if let Some(Ok(handle)) = handle {
+                while matches!(poll(&mut [PollFd::new(&handle, PollFlags::IN)], None), Err(rustix::io::Errno::INTR)) {}
+            }
+            let _ = sender.send(Heard::Gone);
+        });
+        Ok(())
+    }
+}
+
+/// Children of ours that are waited for by name must not be reaped by [`reap`].
+static STARTING: Mutex<()> = Mutex::new(());
+
+/// Reaches the supervisor, or starts keeper and supervisor.
+///
+/// # Errors
+/// As [`Client::ensure`].
+pub fn ensure(place: &Place) -> OpResult<Client> {
+    let starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let client = Client::ensure(&place.layout, &program::supervising(&place.host, &place.layout, None));
+    drop(starting);
+    reap();
+    Ok(client?)
+}
+
+/// As process 1, orphans of the whole container are ours to reap.
+fn reap() {
+    let Ok(_starting) = STARTING.try_lock() else { return };
+    if rustix::process::getpid().is_init() {
+        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
+    }
+}
+
+/// Tells whoever manages this process (sd_notify).
+fn notify(host: &Host, text: &str) {
+    let send = || -> io::Result<()> {
+        let Some(socket) = host.var("NOTIFY_SOCKET") else { return Ok(()) };
+        let address = match socket.strip_prefix('@') {
+            Some(name) => SocketAddr::from_abstract_name(name)?,
+            None => SocketAddr::from_pathname(socket)?,
+        };
+        UnixDatagram::unbound()?.send_to_addr(text.as_bytes(), &address).map(drop)
+    };
+    if let Err(error) = send() {
+        eprintln!("NOTIFY_SOCKET: {error}");
+    }
+}

@@ -1,0 +1,190 @@
+//! Files of services, and what is said of what they hold besides.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::{Form, Read, Surroundings, form, procfile, read};
+
+fn reading(form: Form, text: &str) -> Result<Read, super::FileError> {
+    let vars = BTreeMap::from([("HOME".to_owned(), "/home/me".to_owned())]);
+    let surroundings =
+        Surroundings { folder: Path::new("/site"), vars: &vars, declared: &BTreeMap::new(), host: "here" };
+    let include = |pattern: &str| match pattern {
+        "/site/conf.d/*.ini" => {
+            vec![(PathBuf::from("/site/conf.d/a.ini"), "[program:extra]\ncommand = %(here)s/run\n".to_owned())]
+        }
+        _ => Vec::new(),
+    };
+    read(form, text, surroundings, &include)
+}
+
+fn told(form: Form, text: &str) -> String {
+    let read = match reading(form, text) {
+        Ok(read) => read,
+        Err(error) => return format!("error: {error}"),
+    };
+    let mut made = String::new();
+    for spec in &read.services.services {
+        let command: Vec<String> = spec.command.iter().map(ToString::to_string).collect();
+        let vars: Vec<String> = spec.vars.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        made.push_str(&format!("{}: {:?} in {} with {vars:?}", spec.name, command, spec.folder.display()));
+        made.push_str(&format!(", {:?} {} {:?}", spec.restart.policy, spec.stop.signal, spec.stop.grace));
+        made.push_str(if spec.manual { ", by hand\n" } else { "\n" });
+    }
+    made.extend(read.left.iter().map(|left| format!("- {left}\n")));
+    made
+}
+
+#[test]
+fn forms_are_known_by_names() {
+    for (path, expected) in [
+        ("a/services.toml", Some(Form::Own)),
+        ("Procfile", Some(Form::Procfile)),
+        ("Procfile.dev", Some(Form::Procfile)),
+        ("/etc/supervisord.conf", Some(Form::Supervisord)),
+        ("x.ini", Some(Form::Supervisord)),
+        ("x.yaml", None),
+    ] {
+        assert_eq!(form(Path::new(path)), expected, "{path}");
+    }
+}
+
+#[test]
+fn a_procfile() {
+    let text = "# a site\nweb: bundle exec serve -p $PORT\nWork_er: rake work\n";
+    insta::assert_snapshot!(told(Form::Procfile, text), @r#"
+    web: ["/bin/sh", "-c", "bundle exec serve -p $PORT"] in /site with ["PORT=5000"], Always TERM 10s
+    work-er: ["/bin/sh", "-c", "rake work"] in /site with ["PORT=5100"], Always TERM 10s
+    - a process that ends is started again after a growing wait; other Procfile runners end all of them
+    - `Work_er` is called `work-er` here
+    "#);
+    assert_eq!(told(Form::Procfile, "web bundle"), "error: line 1: no `name: command`");
+    assert_eq!(
+        told(Form::Procfile, "a_b: x\na-b: y"),
+        "error: `a_b` and `a-b` both become a service `a-b`; rename one"
+    );
+    assert_eq!(told(Form::Procfile, "# nothing\n"), "error: it declares no service");
+}
+
+#[test]
+fn variables_beside_a_procfile() {
+    let text = "# x\nA=1\nexport B = 'a b'\nC=\"x\\ny\"\n\nD=\n";
+    let vars = procfile::variables(text).expect("variables");
+    let vars: Vec<_> = vars.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(vars, [("A", "1"), ("B", "a b"), ("C", "x\ny"), ("D", "")]);
+    assert!(procfile::variables("no value").is_err());
+}
+
+#[test]
+fn a_supervisord_configuration() {
+    let text = r#"
+; comment
+[supervisord]
+nodaemon = true
+logfile = /tmp/supervisord.log
+[inet_http_server]
+port = 127.0.0.1:9001
+[include]
+files = conf.d/*.ini other/*.conf
+[group:all]
+programs = web
+[program:web]
+command = /usr/bin/python3 -m "http server"
+    --port 80%(process_num)02d   ; inline
+process_name = %(program_name)s_%(process_num)s
+numprocs = 2
+directory = app
+environment = A="x,y",HOME2='%(ENV_HOME)s', B=c
+autorestart = true
+stopsignal = QUIT
+stopwaitsecs = 3
+user = www
+priority = 10
+stdout_logfile = /var/log/web.log
+redirect_stderr = true
+[program:once]
+command = true
+autorestart = unexpected
+autostart = false
+exitcodes = 0,2
+"#;
+    let text = text.replace("conf.d/*.ini other/*.conf", "%(here)s/conf.d/*.ini %(here)s/other/*.conf");
+    insta::assert_snapshot!(told(Form::Supervisord, &text), @r#"
+    web-0: ["/usr/bin/python3", "-m", "http server", "--port", "8000"] in /site/app with ["A=x,y", "B=c", "HOME2=/home/me"], Always QUIT 3s
+    web-1: ["/usr/bin/python3", "-m", "http server", "--port", "8001"] in /site/app with ["A=x,y", "B=c", "HOME2=/home/me"], Always QUIT 3s
+    once: ["true"] in /site with [], OnFailure TERM 10s, by hand
+    extra: ["/site/conf.d/run"] in /site with [], OnFailure TERM 10s
+    - [supervisord]: `logfile`: logs are in `log/` of the folder, what runs is in `run/`
+    - [inet_http_server] is not carried over
+    - [group:all]: its programs keep their own names; name them together
+    - [program:web] user = www: everything runs as you
+    - [program:web] its output is in `log/` of the folder; `logs` shows it
+    - [program:once] exitcodes = 0,2: only 0 is a good end
+    - [include] `/site/other/*.conf` names no file
+    "#);
+    for (text, expected) in [
+        ("command = x", "error: line 1: it stands before any `[section]`"),
+        ("[program:a]\n", "error: service `a`: it has no `command`"),
+        ("[program:a]\ncommand=x %(nothing)s", "error: service `a`: `%(nothing)s` is not known here"),
+        ("[program:a]\ncommand=x\nstopsignal=NO", "error: service `a`: `NO` is no signal"),
+        (
+            "[program:a]\ncommand=x\nstopwaitsecs=soon",
+            "error: service `a`: `stopwaitsecs` must be a number, but is `soon`",
+        ),
+        ("[unix_http_server]\nfile=/x", "error: it declares no service"),
+    ] {
+        assert_eq!(told(Form::Supervisord, text), expected);
+    }
+}
+
+#[test]
+fn our_own_form() {
+    let text = r#"
+[services.web]
+command = ["/usr/bin/serve", "--port", "80"]
+folder = "app"
+vars = { A = "b" }
+needs = ["init:succeeded", "db"]
+ready = { http = "http://127.0.0.1:80/", deadline = "5s" }
+live = { tcp = "127.0.0.1:80", failures = 2 }
+stop = { signal = "SIGINT", grace = 2 }
+restart = { policy = "on-failure", first = "10ms" }
+[services.db]
+command = "exec db --data ."
+clean = true
+manual = true
+[jobs.report]
+command = ["/bin/date"]
+at = "@daily"
+zone = "UTC"
+[steps.init]
+command = "touch made"
+"#;
+    insta::assert_snapshot!(told(Form::Own, text), @r#"
+    db: ["/bin/sh", "-c", "exec db --data ."] in /site with [], Always TERM 10s, by hand
+    web: ["/usr/bin/serve", "--port", "80"] in /site/app with ["A=b"], OnFailure INT 2s
+    report: ["/bin/date"] in /site with [], Never TERM 10s
+    init: ["/bin/sh", "-c", "touch made"] in /site with [], Never TERM 10s
+    "#);
+    for text in [
+        "[services.web]\ncomand = 'x'",
+        "[services.web]\ncommand = ''\nneeds = ['db:soon']",
+        "[services.web]\ncommand = 'x'\nneeds = ['db']",
+        "[services.web]\ncommand = 'x'\nready = { tcp = 'a:1', log = 'x' }",
+        "[jobs.a]\ncommand = 'x'\nat = 'soon'",
+        "[services.web]\ncommand = 'x'\nstop = { grace = 'soon' }",
+        "[services.Web]\ncommand = 'x'",
+    ] {
+        let said = told(Form::Own, text);
+        assert!(said.starts_with("error: "), "{text}: {said}");
+    }
+}
+
+#[test]
+fn everything_that_is_read_can_be_kept() {
+    let text =
+        "[jobs.report]\ncommand = 'x'\nat = '@daily'\n[services.web]\ncommand = 'x'\nready = { notify = true }\n";
+    let services = reading(Form::Own, text).expect("read").services;
+    let json = serde_json::to_string(&services).expect("json");
+    assert_eq!(serde_json::from_str::<crate::service::Services>(&json).expect("services"), services);
+}

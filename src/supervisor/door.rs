@@ -1,0 +1,102 @@
+//! The control socket: lets in only its owner, and no more than so many at once.
+
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::serve::Listener;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::net::unix::SocketAddr;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How many may talk at once.
+const CLIENTS: usize = 64;
+
+/// The control socket: lets in only its owner, and no more than [`CLIENTS`] at once.
+#[derive(Debug)]
+pub(super) struct Door {
+    listener: UnixListener,
+    places: Arc<Semaphore>,
+}
+
+impl Door {
+    /// Opens the socket at `path`: under another name first, so that whoever finds it can connect.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let aside = path.with_extension("new");
+        match std::fs::remove_file(&aside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&aside)?;
+        std::fs::set_permissions(&aside, std::fs::Permissions::from_mode(0o600))?;
+        fs_err::rename(&aside, path)?;
+        Ok(Self { listener, places: Arc::new(Semaphore::new(CLIENTS)) })
+    }
+}
+
+impl Listener for Door {
+    type Io = Guest;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Guest, SocketAddr) {
+        loop {
+            let (stream, address) = match self.listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    eprintln!("supervisor: accepting a client failed: {error}");
+                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let own = rustix::process::geteuid().as_raw();
+            if !stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0) {
+                continue;
+            }
+            match Arc::clone(&self.places).try_acquire_owned() {
+                Ok(place) => return (Guest { stream, _place: place }, address),
+                Err(_) => drop(tokio::spawn(turn_away(stream))),
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+async fn turn_away(mut stream: UnixStream) {
+    let answer =
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 17\r\nconnection: close\r\n\r\ntoo many clients\n";
+    let _ = stream.write_all(answer.as_bytes()).await;
+}
+
+/// A client that was let in.
+#[derive(Debug)]
+pub(super) struct Guest {
+    stream: UnixStream,
+    _place: OwnedSemaphorePermit,
+}
+
+impl AsyncRead for Guest {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Guest {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,70 @@
+//! The recipe `cron`, as the person at the command line sees it.
+
+use insta::assert_snapshot;
+
+use crate::life::Life;
+
+fn job(more: &str) -> String {
+    format!(
+        "[parts.report]\nrecipe = \"cron\"\ncommand = [\"/bin/sh\", \"-c\", \"echo $WHAT; test $WHAT = well\"]\n{more}\n"
+    )
+}
+
+#[test]
+fn a_job_is_installed_run_by_hand_and_told() {
+    let life = Life::of(&job("at = \"0 3 29 2 *\"\nvars = { WHAT = \"well\" }"));
+    life.install();
+    let report = life.service("report");
+    assert_eq!((report["kind"].as_str(), report["state"].as_str()), (Some("schedule"), Some("scheduled")), "{report}");
+    assert!(report["next"].as_str().is_some_and(|next| next.contains("-02-29T")), "{report}");
+    life.run(&["status"]).success();
+    assert_snapshot!(life.run(&["runs"]).text(), @r"
+    nothing has run yet
+    ------- stderr -------
+    ------- exit 0 -------
+    ");
+    life.run(&["run-now", "report", "--quiet"]).success();
+    let runs = life.run(&["runs", "report", "--json"]).success().json();
+    assert_eq!((runs[0]["number"].as_u64(), runs[0]["ok"].as_bool()), (Some(1), Some(true)), "{runs}");
+    assert!(life.run(&["logs", "report"]).success().stdout().ends_with(" well\n"));
+    life.define(&job("at = \"0 3 29 2 *\"\nvars = { WHAT = \"ill\" }"));
+    life.install();
+    assert_snapshot!(life.run(&["run-now", "report", "--quiet"]).text(), @r"
+    ------- stderr -------
+    error: report: it exited with 1
+        | ill
+
+    hint: the whole log: jove-install logs
+    ------- exit 1 -------
+    ");
+    assert_eq!(life.service("report")["state"], "failed");
+    life.run(&["status"]).code(1);
+    life.run(&["stop"]).success();
+    assert_snapshot!(life.run(&["run-now", "report", "--quiet"]).text(), @r"
+    ------- stderr -------
+    error: nothing is supervised here
+
+    hint: start it: jove-install start
+    ------- exit 1 -------
+    ");
+    life.is_quiet();
+}
+
+#[test]
+fn times_that_cannot_be_are_refused_where_they_are_written() {
+    for at in ["at = \"61 * * * *\"", "at = \"0 0 30 2 *\"", "at = \"@daily\"\nzone = \"Mars/Olympus\""] {
+        let life = Life::of(&job(at));
+        let said = life.run(&["plan"]).code(1);
+        assert!(said.stderr().contains("jove.toml:") || said.stderr().contains("recipe.toml:"), "{}", said.text());
+    }
+    let life = Life::of(&job("at = \"61 * * * *\""));
+    assert_snapshot!(life.run(&["plan"]).text(), @r#"
+    ------- stderr -------
+    error: `61 * * * *` is no cron expression: number out of bounds; write minute, hour, day, month and weekday, such as `30 3 * * *`
+     --> jove.toml:5:6
+      |
+    5 | at = "61 * * * *"
+      |      ^^^^^^^^^^^^
+    ------- exit 1 -------
+    "#);
+}

@@ -1,0 +1,259 @@
+//! `supervise`: services of a file, without an installation; and staying in the foreground.
+
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::life::{Life, until};
+use crate::sandbox::Sandbox;
+
+const SLEEPER: &str = "while :; do sleep 1000; done";
+
+/// A run of `supervise` in a sandbox.
+struct Stay {
+    sandbox: Sandbox,
+    child: Option<Child>,
+}
+
+impl Stay {
+    fn new(name: &str, text: &str) -> Self {
+        let mut stay = Self::idle(name, text);
+        stay.begin(name);
+        stay
+    }
+
+    fn idle(name: &str, text: &str) -> Self {
+        let sandbox = Sandbox::new();
+        sandbox.write(name, text);
+        Self { sandbox, child: None }
+    }
+
+    fn begin(&mut self, name: &str) {
+        let mut command = self.sandbox.command(&["supervise", "--dir", "run", name]);
+        let output = |path: &str| std::fs::File::create(self.sandbox.path(path)).expect("a file");
+        self.child = Some(command.stdout(output("out")).stderr(output("err")).spawn().expect("it starts"));
+        until("all is up", || self.stderr().contains("supervising ").then_some(()));
+    }
+
+    fn stderr(&self) -> String {
+        std::fs::read_to_string(self.sandbox.path("err")).unwrap_or_default()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = self.child.as_ref().and_then(|child| Pid::from_raw(child.id().cast_signed())).expect("it runs");
+        kill_process(pid, signal).expect("signalled");
+    }
+
+    /// Waits for its end; nothing may be left of it.
+    #[track_caller]
+    fn ends(&mut self, code: Option<i32>) {
+        let status = self.child.take().expect("it runs").wait().expect("an end");
+        assert_eq!(status.code(), code, "{}", self.stderr());
+        until("the end of all processes", || self.sandbox.processes().is_empty().then_some(()));
+    }
+
+    fn service(&self, name: &str) -> serde_json::Value {
+        let status = self.sandbox.run(&["status", "--dir", "run", "--json"]).either(&[0, 1]).json();
+        let services = status["services"].as_array().expect("services").clone();
+        services.into_iter().find(|service| service["name"] == name).unwrap_or_else(|| panic!("no {name} in {status}"))
+    }
+
+    fn is(&self, name: &str, state: &str) {
+        until(state, || (self.service(name)["state"] == state).then_some(()));
+    }
+
+    fn verb(&self, words: &[&str]) -> String {
+        let words = [&["--dir", "run"], words].concat();
+        self.sandbox.run(&words).success().stdout().to_owned()
+    }
+}
+
+/// A request of the control socket, as plain as can be.
+fn get(path: &std::path::Path, target: &str) -> String {
+    let mut stream = UnixStream::connect(path).expect("connect");
+    write!(stream, "GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").expect("write");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("read");
+    answer
+}
+
+#[test]
+fn our_own_form_with_every_verb() {
+    let text = format!(
+        "[services.web]\ncommand = \"cat made; echo to all $GREETING; {SLEEPER}\"\nvars = {{ GREETING = 'hello' }}\n\
+         needs = ['init:succeeded']\n[services.idle]\ncommand = ['sleep', '1000']\nmanual = true\n\
+         [steps.init]\ncommand = 'echo made > made'\n[jobs.report]\ncommand = 'date'\nat = '0 3 29 2 *'\n"
+    );
+    let mut stay = Stay::new("services.toml", &text);
+    stay.is("web", "ready");
+    stay.is("init", "done");
+    stay.is("report", "scheduled");
+    stay.is("idle", "stopped");
+    until("its words", || {
+        std::fs::read_to_string(stay.sandbox.path("work/run/log/web.log"))
+            .ok()
+            .filter(|text| text == "made\nto all hello\n")
+    });
+    assert!(get(&stay.sandbox.path("work/run/control.sock"), "/v1/status").contains("\"web\""));
+    let pid = stay.service("web")["pid"].as_i64();
+    stay.verb(&["restart", "web"]);
+    assert_ne!(stay.service("web")["pid"].as_i64(), pid);
+    stay.verb(&["start", "idle"]);
+    stay.is("idle", "ready");
+    stay.verb(&["stop", "web"]);
+    stay.is("web", "stopped");
+    stay.verb(&["run-now", "report"]);
+    assert!(stay.verb(&["runs"]).contains("by hand"));
+    assert!(stay.verb(&["logs", "web"]).contains(" to all hello\n"));
+    assert!(stay.verb(&["events"]).contains("web stopped"));
+    // Those who supervise go on although nothing runs.
+    stay.verb(&["stop"]);
+    stay.is("idle", "stopped");
+    stay.verb(&["start"]);
+    stay.is("web", "ready");
+    let other = stay.sandbox.run(&["supervise", "--dir", "run", "services.toml"]).code(1);
+    assert!(other.stderr().contains("is supervised already"), "{}", other.text());
+    stay.verb(&["shutdown"]);
+    stay.ends(Some(0));
+    let said = stay.sandbox.run(&["status", "--dir", "run"]).code(1);
+    assert!(said.stdout().contains("stopped"), "{}", said.text());
+    stay.sandbox.run(&["status", "--dir", "nothing"]).code(1);
+    stay.sandbox.run(&["install", "--dir", "run"]).code(64);
+}
+
+#[test]
+fn a_procfile_with_its_variables_ends_by_a_signal() {
+    let mut stay =
+        Stay::idle("Procfile", &format!("web: echo $PORT $WORD; {SLEEPER}\nWork_er: echo $PORT; {SLEEPER}\n"));
+    stay.sandbox.write(".env", "WORD=\"two words\"\nPORT=7000\n");
+    stay.begin("Procfile");
+    let log = |name: &str| std::fs::read_to_string(stay.sandbox.path(format!("work/run/log/{name}.log"))).ok();
+    until("their words", || (log("web")? == "7000 two words\n" && log("work-er")? == "7100\n").then_some(()));
+    let said = stay.stderr();
+    assert!(said.contains("`Work_er` is called `work-er` here"), "{said}");
+    until("the same in the foreground", || {
+        std::fs::read_to_string(stay.sandbox.path("out")).ok().filter(|text| text.contains("web | 7000 two words\n"))
+    });
+    stay.signal(Signal::TERM);
+    stay.ends(Some(0));
+}
+
+#[test]
+fn a_supervisord_configuration_says_what_it_could_not_carry() {
+    let text = "[supervisord]\nnodaemon=true\n[program:web]\ncommand=/bin/sh -c \"echo $WORD; exec sleep 1000\"\n\
+                environment=WORD=\"x,y\"\nuser=www\n[program:later]\ncommand=sleep 1000\nautostart=false\n\
+                [eventlistener:mail]\ncommand=mail\n";
+    let mut stay = Stay::new("supervisord.conf", text);
+    stay.is("web", "ready");
+    stay.is("later", "stopped");
+    let said = stay.stderr();
+    for expected in ["[program:web] user = www: everything runs as you", "[eventlistener:mail] is not carried over"] {
+        assert!(said.contains(expected), "{said}");
+    }
+    stay.verb(&["start", "later"]);
+    stay.is("later", "ready");
+    stay.signal(Signal::INT);
+    stay.ends(Some(0));
+}
+
+#[test]
+fn the_file_is_read_again_when_it_is_told_to() {
+    let file = |word: &str| {
+        format!("[services.web]\ncommand = \"echo {word}; {SLEEPER}\"\n[services.db]\ncommand = \"{SLEEPER}\"\n")
+    };
+    let mut stay = Stay::new("services.toml", &file("one"));
+    stay.is("web", "ready");
+    let (web, db) = (stay.service("web")["pid"].clone(), stay.service("db")["pid"].clone());
+    stay.sandbox.write("services.toml", "[services.web]\ncomand = 'x'\n");
+    stay.signal(Signal::HUP);
+    until("a word", || stay.stderr().contains("it goes on as before").then_some(()));
+    stay.sandbox.write("services.toml", file("two"));
+    stay.signal(Signal::HUP);
+    until("a word", || stay.stderr().contains("is read again").then_some(()));
+    assert_eq!(stay.service("db")["pid"], db);
+    assert_ne!(stay.service("web")["pid"], web);
+    stay.signal(Signal::TERM);
+    stay.ends(Some(0));
+}
+
+#[test]
+fn a_second_interruption_kills() {
+    let text =
+        format!("[services.web]\ncommand = \"trap '' TERM; touch trapped; {SLEEPER}\"\nstop = {{ grace = '1h' }}\n");
+    let mut stay = Stay::new("services.toml", &text);
+    until("the trap", || stay.sandbox.path("work/trapped").exists().then_some(()));
+    stay.signal(Signal::INT);
+    until("a word", || stay.stderr().contains("stopping").then_some(()));
+    stay.is("web", "stopping");
+    stay.signal(Signal::INT);
+    stay.ends(Some(0));
+}
+
+#[test]
+fn services_outlive_whoever_is_in_the_foreground_and_are_taken_over() {
+    let text = format!("[services.web]\ncommand = \"{SLEEPER}\"\n");
+    let mut stay = Stay::new("services.toml", &text);
+    stay.is("web", "ready");
+    let pid = stay.service("web")["pid"].clone();
+    stay.signal(Signal::KILL);
+    stay.child.take().expect("it runs").wait().expect("an end");
+    assert_eq!(stay.service("web")["pid"], pid);
+    stay.begin("services.toml");
+    assert_eq!(stay.service("web")["pid"], pid);
+    // The keeper is killed: another takes over, and the foreground goes on.
+    let answer = get(&stay.sandbox.path("work/run/control.sock"), "/v1/status");
+    let keeper: i32 =
+        answer.split("\"keeper\":").nth(1).and_then(|rest| rest.split(',').next()?.parse().ok()).expect("keeper");
+    kill_process(Pid::from_raw(keeper).expect("pid"), Signal::KILL).expect("killed");
+    until("another keeper", || {
+        let status = stay.sandbox.run(&["status", "--dir", "run", "--json"]).either(&[0, 1]).json();
+        (status["supervised"] == true && status["services"][0]["pid"] == pid).then_some(())
+    });
+    stay.signal(Signal::TERM);
+    stay.ends(Some(0));
+}
+
+#[test]
+fn wrong_files_are_refused_with_their_place() {
+    let sandbox = Sandbox::new();
+    for (name, text, expected) in [
+        ("a.toml", "[services.web]\ncomand = 'x'\n", "comand"),
+        ("Procfile", "web\n", "line 1"),
+        ("a.conf", "[program:x]\n", "it has no `command`"),
+        ("b.toml", "[services.web]\ncommand = ['no-such-program']\n", "no-such-program"),
+        ("a.yaml", "", "nobody can tell"),
+    ] {
+        sandbox.write(name, text);
+        let said = sandbox.run(&["supervise", "--dir", "run", name]);
+        assert!(!said.status().success() && said.stderr().contains(expected), "{name}: {}", said.stderr());
+    }
+    sandbox.run(&["supervise", "a.toml"]).code(64);
+    assert!(sandbox.processes().is_empty());
+}
+
+#[test]
+fn an_installation_in_the_foreground_tells_whoever_manages_it() {
+    let life =
+        Life::of(&format!("[parts.web]\nrecipe = \"command\"\ncommand = [\"/bin/sh\", \"-c\", \"{SLEEPER}\"]\n"));
+    life.run(&["install", "--quiet", "--no-start"]).success();
+    let path = life.sandbox.path("tmp/notify");
+    let socket = UnixDatagram::bind(&path).expect("bind");
+    life.sandbox.own(&path);
+    socket.set_read_timeout(Some(Duration::from_secs(60))).expect("set");
+    let mut command = life.sandbox.command(&["start", "--foreground", "--quiet"]);
+    let mut child = command.env("NOTIFY_SOCKET", &path).stdout(Stdio::null()).spawn().expect("it starts");
+    let mut buffer = [0; 100];
+    let mut heard = || {
+        let count = socket.recv(&mut buffer).expect("a word");
+        String::from_utf8_lossy(&buffer[..count]).into_owned()
+    };
+    assert_eq!(heard(), "READY=1");
+    assert_eq!(life.service("web")["state"], "ready");
+    kill_process(Pid::from_raw(child.id().cast_signed()).expect("pid"), Signal::TERM).expect("signalled");
+    assert_eq!(heard(), "STOPPING=1");
+    assert_eq!(child.wait().expect("an end").code(), Some(0));
+    life.is_quiet();
+}
