@@ -324,7 +324,7 @@ mod tests {
     fn json_has_all_fields() {
         let source = source("jove.toml", "é = 1\nb = 2\n");
         let diagnostic = Diagnostic::error("wrong").at(&place(&source, "2"), "here").hint("mend it");
-        insta::assert_snapshot!(json(&diagnostic.into()), @r#"[{"hints":["mend it"],"message":"wrong","places":[{"column":5,"file":"jove.toml","line":2,"text":"here"}],"severity":"error"}]"#);
+        insta::assert_snapshot!(json(&diagnostic.into()), @r#"[{"severity":"error","message":"wrong","places":[{"file":"jove.toml","line":2,"column":5,"text":"here"}],"hints":["mend it"]}]"#);
     }
 
     #[test]

@@ -92,7 +92,7 @@ fn an_object_is_valid_only_when_it_is_committed() {
     assert_eq!(sample.store.verify(&paths[0]).expect("verified"), []);
     let text = std::fs::read_to_string(sample.folder.path().join("store").join(paths[0].manifest_name()));
     insta::assert_snapshot!(text.expect("manifest").replace(&Digest::of("k").to_hex(), "KEY").replace(&Digest::of("#!/bin/sh\n").to_hex(), "DIGEST"), @r##"
-    {"action":"files","facts":{},"format":1,"impure":[],"key":"KEY","entries":[
+    {"format":1,"key":"KEY","action":"files","impure":[],"facts":{},"entries":[
     {"path":"a.txt","kind":{"file":{"digest":"17762fddd969a453925d65717ac3eea21320b66b54342fde15128d6caf21215f","executable":false,"size":1}}},
     {"path":"bin","kind":"folder"},
     {"path":"bin/link","kind":{"link":{"target":"run"}}},
