@@ -120,10 +120,8 @@ impl Evaluator<'_, '_> {
     fn schedule(&mut self, place: &Place<'_>, times: &Written) -> Result<Schedule, Failed> {
         let made = self.table(place, Some(times), "schedule", |table| table.schedule().map(Some))?;
         let Some(schedule) = made else { return Err(Failed) };
-        let at = match &times.0 {
-            Value::Table(table) => table.get("at").and_then(|at| self.said_by(place.part, at)),
-            _ => None,
-        };
+        let at = if let Value::Table(table) = &times.0 { table.get("at") } else { None };
+        let at = at.and_then(|at| self.said_by(place.part, at));
         let checked = Timetable::of(&schedule).and_then(|times| times.comes_after(jiff::Timestamp::now()));
         match checked {
             Ok(()) => Ok(schedule),

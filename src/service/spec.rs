@@ -104,7 +104,7 @@ pub struct ServiceSpec {
     /// The process variables: these and no others.
     pub vars: BTreeMap<String, Text>,
     /// Whether it has the supervisor's own variables too, below its `vars`.
-    #[serde(default, skip_serializing_if = "is_no")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub inherits: bool,
     /// Folders that are made before it starts (0700).
     pub folders: Vec<PathBuf>,
@@ -130,7 +130,7 @@ pub struct ServiceSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_failed: Vec<Text>,
     /// It is started only when somebody asks for it.
-    #[serde(default, skip_serializing_if = "is_no")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub manual: bool,
     /// Where people reach it.
     pub urls: Vec<String>,
@@ -256,11 +256,6 @@ impl ServiceSpec {
         }
         Digest::of_json(&(first, later))
     }
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
-const fn is_no(value: &bool) -> bool {
-    !*value
 }
 
 /// Whether a service goes on or ends.

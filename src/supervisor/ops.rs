@@ -12,7 +12,7 @@ use crate::keeper::mark;
 use crate::keeper::message::Request;
 use crate::name::{PartName, nearest};
 use crate::service::state::{Event, Phase};
-use crate::service::{ServiceSpec, order};
+use crate::service::{ServiceSpec, order, signal};
 
 /// A service without a probe that has lived so long is believed to be up: most that cannot run end sooner.
 const STEADY: Duration = Duration::from_millis(300);
@@ -199,7 +199,7 @@ pub(super) fn signal(core: &Rc<Core>, names: &[PartName], word: &str) -> Result<
     for name in inner.choose(names)? {
         let Some(entry) = inner.entries.get(&name) else { continue };
         if entry.life.pid.is_some() {
-            let _ = core.keeper.send(Request::Signal { service: name.to_string(), signal: number });
+            let _ = core.keeper.send(Request::Signal { service: entry.child.to_string(), signal: number });
             history::append(&core.layout, Some(&name), "signal", word);
         } else if !names.is_empty() {
             return Err(Failure::from(format!("{name} does not run")));

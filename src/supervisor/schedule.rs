@@ -162,12 +162,17 @@ pub(super) fn see_change(layout: &Layout, entry: &mut Entry, before: &Life) {
 
 fn ending(entry: &Entry, before: &Life) -> (bool, String) {
     let how = entry.life.last_exit.map_or_else(String::new, |exit| format!("it {exit}"));
-    match (entry.life.phase, before.phase) {
-        (Phase::Done, _) => (true, how),
-        (Phase::Failed, _) => (false, entry.life.reason.clone().unwrap_or(how)),
-        (Phase::Waiting, Phase::Clearing(_)) => (false, "it was stopped: the next run was due".to_owned()),
-        (_, Phase::Clearing(_) | Phase::Spawning) => (false, "it was stopped".to_owned()),
-        _ => (false, "nobody saw how it ended".to_owned()),
+    let was_ended = matches!(before.phase, Phase::Clearing(_) | Phase::Spawning);
+    if entry.life.phase == Phase::Done {
+        (true, how)
+    } else if entry.life.phase == Phase::Failed {
+        (false, entry.life.reason.clone().unwrap_or(how))
+    } else if entry.life.phase == Phase::Waiting && was_ended {
+        (false, "it was stopped: the next run was due".to_owned())
+    } else if was_ended {
+        (false, "it was stopped".to_owned())
+    } else {
+        (false, "nobody saw how it ended".to_owned())
     }
 }
 
@@ -246,16 +251,13 @@ fn look_at(core: &Core, entry: &mut Entry, now: Timestamp) -> Option<Event> {
         count(&core.layout, entry, &mut agenda, now);
     }
     agenda.looked = Some(now);
-    let event = match entry.life.phase {
-        Phase::Done | Phase::Failed if agenda.is_idle() && !agenda.pending.is_empty() => {
-            agenda.go = true;
-            Some(Event::Start)
-        }
-        Phase::Starting if agenda.schedule.overlap == Overlap::Kill && !agenda.pending.is_empty() => {
-            agenda.go = true;
-            Some(Event::Restart)
-        }
-        _ => None,
+    let rests = matches!(entry.life.phase, Phase::Done | Phase::Failed) && agenda.is_idle();
+    let is_in_the_way = entry.life.phase == Phase::Starting && agenda.schedule.overlap == Overlap::Kill;
+    agenda.go |= !agenda.pending.is_empty() && (rests || is_in_the_way);
+    let event = match (agenda.pending.is_empty(), rests, is_in_the_way) {
+        (false, true, _) => Some(Event::Start),
+        (false, _, true) => Some(Event::Restart),
+        (_, _, _) => None,
     };
     entry.agenda = Some(agenda);
     event
