@@ -1,10 +1,13 @@
 //! `doctor`: what this machine has, and what is missing. Changes nothing, and asks no network.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use crate::host::Host;
 use crate::ops::error::OpResult;
 use crate::platform::Platform;
+use crate::provider::deb::source::{architecture, of_machine};
 use crate::pypi::{Interpreter, PythonRange};
 use crate::sandbox::Machine;
 
@@ -83,14 +86,22 @@ fn python(host: &Host) -> Check {
         .and_then(|range| Interpreter::find(host, &range).map_err(|error| error.to_string()))
     {
         Ok(found) => check("python", Verdict::Good, format!("{} at {}", found.version, found.path.display())),
-        Err(error) => check("python", Verdict::Missing, error),
+        Err(error) if of_machine(Path::new("/etc/apt"), architecture(Platform::current().machine())).is_empty() => {
+            check("python", Verdict::Missing, error)
+        }
+        Err(_) => {
+            check("python", Verdict::Good, "none that fits: one is unpacked from Debian packages where it is needed")
+        }
     }
 }
 
 fn uv(host: &Host) -> Check {
     match host.which("uv") {
         Some(path) => check("uv", Verdict::Good, path.display().to_string()),
-        None => check("uv", Verdict::Good, "not in PATH: it is fetched once by the host's pip and kept in the cache"),
+        None => {
+            let chain = "not in PATH: it is fetched once, by the host's pip or that of the Python which is unpacked, and kept in the cache";
+            check("uv", Verdict::Good, chain)
+        }
     }
 }
 

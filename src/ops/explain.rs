@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::ops::error::OpResult;
+use crate::ops::pin::interpreter::wake_known;
 use crate::ops::place::Place;
 use crate::ops::prepare;
 use crate::profile::LayerKind;
@@ -24,7 +25,8 @@ pub struct LayerCard {
 /// If the definition is wrong or there is no such part or option.
 pub fn explain(place: &Place, subject: &str) -> OpResult<Explained> {
     let mut loaded = prepare::load(place)?;
-    let (stack, _) = prepare::resolved(place, &mut loaded, State::load(&place.layout)?)?;
+    let (mut stack, state) = prepare::resolved(place, &mut loaded, State::load(&place.layout)?)?;
+    wake_known(&mut stack, &state);
     Ok(crate::recipe::explain::explain(&stack, &loaded.definition, &loaded.catalogue, subject)?)
 }
 

@@ -2,6 +2,7 @@
 
 use crate::graph::picture::Picture;
 use crate::ops::error::OpResult;
+use crate::ops::pin::interpreter::wake_known;
 use crate::ops::place::Place;
 use crate::ops::prepare;
 use crate::state::State;
@@ -12,7 +13,8 @@ use crate::state::State;
 /// Everything that is wrong in the definition; a cycle, drawn.
 pub fn picture(place: &Place) -> OpResult<Picture> {
     let mut loaded = prepare::load(place)?;
-    let (stack, _) = prepare::resolved(place, &mut loaded, State::load(&place.layout)?)?;
+    let (mut stack, state) = prepare::resolved(place, &mut loaded, State::load(&place.layout)?)?;
+    wake_known(&mut stack, &state);
     let graph = prepare::graph(&stack)?;
     let title = format!("{} in profile {}", stack.project.name, stack.profile);
     Ok(Picture::of(&graph, title, |name| stack.parts.get(name).map_or_else(String::new, |part| part.recipe.clone())))

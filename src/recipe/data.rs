@@ -70,6 +70,8 @@ fn seen_by(main: Option<&ServiceForm>, verb: DataVerb, origin: &Origin) -> Servi
         vars: main.map_or_else(BTreeMap::new, |main| main.vars.clone()),
         vars_from: of(|main| &main.vars_from),
         folders: of(|main| &main.folders),
+        limits: of(|main| &main.limits),
+        writes: of(|main| &main.writes),
         ..ServiceForm::bare(origin)
     }
 }

@@ -14,7 +14,8 @@ use crate::platform::Platform;
 use crate::progress::Event;
 use crate::provider::{self, Candidate, Decided};
 use crate::pypi::{Interpreter, PythonRange};
-use crate::recipe::{OptionValue, ResolvedPart};
+use crate::recipe::{OptionValue, ResolvedPart, Stack};
+use crate::state::State;
 
 /// Under which word the state remembers in which folder of the cache the copy is that an interpreter was asked as.
 const OF: &str = "of";
@@ -171,6 +172,40 @@ fn of_object(
     pinned.state.python.insert(part.name.clone(), remembered);
     pinned.awake.insert(part.name.clone(), software.part.name.clone());
     Ok(Found { interpreter, from: InterpreterFrom::Object { part: software.part.name.clone(), copy } })
+}
+
+/// Sees to it that an interpreter can be run where the lock asks it: what is known of it may be older than the cache.
+pub(super) fn ready(
+    pinning: &Pinning<'_>,
+    part: &ResolvedPart,
+    interpreter: &Interpreter,
+    from: &InterpreterFrom,
+    pinned: &Pinned,
+) -> OpResult<()> {
+    let InterpreterFrom::Object { part: software, .. } = from else { return Ok(()) };
+    if interpreter.path.exists() {
+        return Ok(());
+    }
+    let (Some(resolved), Some(software)) = (pinned.packages.get(software), pinning.stack.part(software)) else {
+        return Ok(());
+    };
+    let bench = Bench::new(pinning, &part.name)?;
+    tool::ensure(&bench.kit(pinning), resolved, &names(software)).map(drop)
+}
+
+/// Wakes the parts that an installation took its interpreters from, for verbs that pin nothing.
+pub(in crate::ops) fn wake_known(stack: &mut Stack, state: &State) {
+    let of = |part: &ResolvedPart| {
+        state.python.get(&part.name).filter(|facts| facts.contains_key(OF))?;
+        match &part.options.get("software")?.value {
+            OptionValue::Text(text) => Some((text.objects().next()?.clone(), part.name.clone())),
+            _ => None,
+        }
+    };
+    let known: Vec<(PartName, PartName)> = stack.parts.values().filter_map(of).collect();
+    for (spare, user) in known {
+        stack.wake(&spare, &user);
+    }
 }
 
 /// An interpreter as host facts: one word each.

@@ -5,7 +5,7 @@
 
 mod archives;
 mod checkouts;
-mod interpreter;
+pub(super) mod interpreter;
 mod kept;
 mod offer;
 mod packages;

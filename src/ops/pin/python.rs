@@ -27,14 +27,14 @@ pub(super) struct PinnedPython {
 pub(super) fn pin(pinning: &Pinning<'_>, part: &ResolvedPart, pinned: &mut Pinned) -> OpResult<PinnedPython> {
     let platform = Platform::current();
     let Found { interpreter, from } = interpreter::find(pinning, part, pinned)?;
-    let lock = &mut pinned.lock;
     let gathered = gather(pinning, part)?;
     let asked = lock_inputs(&interpreter, &gathered)?;
-    if wants_resolution(pinning.wishes, part, lock, &platform, &asked)? {
-        let resolution = resolve(pinning, part, &interpreter, &gathered, lock, asked.clone())?;
-        lock.upsert(resolution);
+    if wants_resolution(pinning.wishes, part, &pinned.lock, &platform, &asked)? {
+        interpreter::ready(pinning, part, &interpreter, &from, pinned)?;
+        let resolution = resolve(pinning, part, &interpreter, &gathered, &pinned.lock, asked.clone())?;
+        pinned.lock.upsert(resolution);
     }
-    let Some(resolution) = lock.find(&part.recipe, &platform, &asked) else {
+    let Some(resolution) = pinned.lock.find(&part.recipe, &platform, &asked) else {
         return Err(OpError::failed(format!("the pins of `{}` were not found after they were made", part.name)));
     };
     let packages = choose(part, &interpreter, resolution)?;
