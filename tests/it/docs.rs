@@ -5,43 +5,11 @@ use std::path::Path;
 use clap::{CommandFactory as _, Parser as _};
 use jove_install::cli::args::Arguments;
 
+use crate::markdown::{blocks, commands, files};
 use crate::sandbox::Sandbox;
 
 fn repository(path: &str) -> String {
     fs_err::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("a text")
-}
-
-/// The fenced blocks of a Markdown text in one language.
-fn blocks(markdown: &str, language: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut lines = markdown.lines();
-    while let Some(line) = lines.next() {
-        let Some(of) = line.strip_prefix("```").filter(|of| !of.is_empty()) else { continue };
-        let block: Vec<&str> = lines.by_ref().take_while(|line| !line.starts_with("```")).collect();
-        if of == language {
-            found.push(block.join("\n"));
-        }
-    }
-    found
-}
-
-/// The command lines of a text: what stands at the beginning of a line, without a comment behind.
-fn commands(text: &str) -> Vec<Vec<String>> {
-    let lines = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| line.starts_with("jove-install") || line.starts_with("./bootstrap.sh "));
-    lines
-        .filter_map(|line| {
-            // What follows two spaces is an explanation, as in the overview of the help.
-            let line = line.split("  ").next().unwrap_or(line);
-            let line = line.split([';', '|', '>', '<']).next().unwrap_or(line);
-            let words = shell_words::split(line.split(" #").next()?).expect(line);
-            let words: Vec<String> =
-                words.into_iter().filter(|word| word != "--install" || !line.starts_with("./")).collect();
-            Some(words)
-        })
-        .collect()
 }
 
 #[track_caller]
@@ -55,7 +23,7 @@ fn parses(words: &[String], place: &str) {
 #[test]
 fn every_command_of_the_documents_parses() {
     let mut count = 0;
-    for file in ["README.md", "recipes/README.md", "CONTRIBUTING.md", "benches/README.md"] {
+    for file in ["README.md", "recipes/README.md", "docs/recipes.md", "CONTRIBUTING.md", "benches/README.md"] {
         let text = repository(file);
         for block in ["sh", "text", "console"].into_iter().flat_map(|language| blocks(&text, language)) {
             for words in commands(&block) {
@@ -149,13 +117,41 @@ fn toml_of_the_documents_loads() {
         resolves(&sandbox, &block, "README.md");
     }
     // Each recipe tells at its head how it is used.
-    for recipe in ["pywps", "wsgi"] {
+    for recipe in ["apache", "pywps", "wsgi"] {
         let text = repository(&format!("recipes/{recipe}/recipe.toml"));
         let head: Vec<&str> = text.lines().take_while(|line| line.starts_with('#')).collect();
         let example: Vec<&str> = head.iter().filter_map(|line| line.strip_prefix("#     ")).collect();
         assert!(example.len() > 4, "{recipe}: {head:?}");
         resolves(&sandbox, &example.join("\n").replace("[parts.site]", "[parts.app]"), recipe);
     }
+}
+
+/// The guide to a recipe is that of the one which is shipped, and what it shows resolves. That it runs is in `tests/real`.
+#[test]
+fn the_guide_to_a_recipe_makes_the_shipped_one() {
+    let guide = repository("docs/recipes.md");
+    let found = files(&guide);
+    let recipe = |path: &&String| path.starts_with("recipes/");
+    let of_recipe: Vec<&String> = found.keys().filter(recipe).collect();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/haproxy");
+    assert_eq!(of_recipe.len(), fs_err::read_dir(shipped).expect("a folder").count(), "{of_recipe:?}");
+    for path in of_recipe {
+        assert_eq!(found[path], repository(path), "{path}");
+    }
+    let sandbox = Sandbox::new();
+    for (path, text) in &found {
+        sandbox.write(path, text);
+    }
+    sandbox.run(&["explain", "door", "-p", "demo"]).success();
+    let data = blocks(&guide, "toml");
+    assert_eq!(data.len(), 1, "the one block that is no file: [data]");
+    sandbox.write(
+        "recipes/kept/recipe.toml",
+        format!("summary = \"kept\"\n[[file]]\ncontent = \"\"\npath = \"dump.sh\"\n{}\n", data[0]),
+    );
+    sandbox.write("jove.toml", "[parts.kept]\nrecipe = \"kept\"\n");
+    let said = sandbox.run(&["explain", "kept", "-p", "demo"]).success();
+    assert!(said.stdout().contains("(dump, load)"), "{}", said.stdout());
 }
 
 /// What an option's declaration gives as its example or default must be taken by it.

@@ -691,16 +691,20 @@ fn outside_a_project_there_is_help_and_nothing_is_installed() {
     ------- exit 0 -------
     ");
     assert_snapshot!(life.run(&["recipe", "list"]).text(), @r"
+    apache      Apache with mod_wsgi: a Python web application and files
     celery      Celery: workers for an application's tasks, and their schedule
     command     a long-running program of your own
     file        files rendered from the project's own templates
     gunicorn    gunicorn: a Python web application on several workers, behind a web server
+    haproxy     HAProxy: one address in front of several servers
+    mariadb     MariaDB: a relational database, as MySQL
     memcached   memcached: a cache in memory
     nginx       nginx: a web server in front of applications and files
     packages    programs from packages of conda channels, of Debian and its kin, or those of this machine
     postgresql  PostgreSQL: a relational database
     python      a Python environment: an interpreter and packages from the Python package index
     pywps       a Web Processing Service by PyWPS
+    rabbitmq    RabbitMQ: a broker of messages
     redis       Redis: a store of keys and values in memory, with a queue and a cache
     step        a command that is run once for its inputs and makes a folder
     wsgi        a Python web application: module:callable, a .wsgi file or a PasteDeploy ini file

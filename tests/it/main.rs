@@ -15,6 +15,7 @@ mod git;
 mod index_server;
 mod journey;
 mod life;
+mod markdown;
 mod packages;
 mod sandbox;
 mod serve;

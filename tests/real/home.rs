@@ -10,6 +10,11 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jove_install::digest::Digest;
+use jove_install::layout::Layout;
+use jove_install::service::{DUMP_VAR, DataState, DataVerb, Services};
+use jove_install::state::State;
+use jove_install::text::Text;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -150,6 +155,31 @@ impl Home {
         self.service(place, name)["urls"][0].as_str().expect("an address").to_owned()
     }
 
+    /// Runs the command by which a part's data is written into a folder, or taken out of it.
+    pub fn data(&self, prefix: &Path, part: &str, verb: DataVerb, folder: &Path) {
+        std::fs::create_dir_all(folder).unwrap();
+        self.own(folder);
+        let services = std::fs::read(prefix.join("current/services.json")).unwrap();
+        let services: Services = serde_json::from_slice(&services).unwrap();
+        let mut commands = services.data.into_iter();
+        let command = commands.find(|one| one.spec.part.as_str() == part && one.verb == verb).unwrap();
+        // A state is read by its owner alone, who is another where root runs the tests.
+        let own = tempfile::tempdir_in(folder.parent().unwrap()).unwrap();
+        std::fs::copy(prefix.join("state.toml"), own.path().join("state.toml")).unwrap();
+        let state = State::load(&Layout::new(own.path())).unwrap();
+        let revealed = |text: &Text| text.reveal(&state).unwrap();
+        let vars = command.spec.vars.iter().map(|(name, text)| format!("{name}={}", revealed(text)));
+        let vars = vars.chain([format!("{DUMP_VAR}={}", folder.display())]);
+        let begin = ["run", part, "--", "env"].map(str::to_owned);
+        let words: Vec<String> =
+            begin.into_iter().chain(vars).chain(command.spec.command.iter().map(revealed)).collect();
+        if command.during == DataState::Stopped {
+            self.run(&["stop", part]).success();
+        }
+        self.run(&words.iter().map(String::as_str).collect::<Vec<_>>()).success();
+        self.run(&["start"]).success();
+    }
+
     /// Waits until something holds.
     #[track_caller]
     pub fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
@@ -223,10 +253,12 @@ pub fn kill(pid: &Value) {
 /// The common cache, below the build folder, filled by the first who asks.
 fn common_cache() -> PathBuf {
     let _one = FILLING.lock().unwrap_or_else(PoisonError::into_inner);
-    let common = Path::new(env!("CARGO_TARGET_TMPDIR")).join("real-cache");
+    let everything = format!("{EVERYTHING}{}", if debian_is_there() { OF_DEBIAN } else { "" });
+    // One for each such list: a longer one is fetched anew.
+    let common = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("real-cache-{}", Digest::of(&everything).short()));
     if !common.exists() {
         let home = Home::cold(Sandbox::new());
-        home.write("jove.toml", format!("{EVERYTHING}{}", if debian_is_there() { OF_DEBIAN } else { "" }));
+        home.write("jove.toml", everything);
         home.run(&["install", "--no-start", "-p", "demo"]).success();
         // It has the path of that home's cache in it, and each home makes its own.
         for entry in std::fs::read_dir(home.cache().join("tools")).unwrap().map(Result::unwrap) {

@@ -9,12 +9,17 @@ mod conda;
 mod crash;
 mod demo;
 mod dev;
+mod guide;
 mod home;
+#[path = "../it/markdown.rs"]
+mod markdown;
 mod own_python;
 mod packages;
 mod python;
 #[path = "../it/sandbox.rs"]
 mod sandbox;
 mod source;
+mod servers;
 mod stack;
+mod walls;
 mod wsgi;

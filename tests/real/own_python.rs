@@ -34,6 +34,10 @@ fn a_demo_runs_where_path_has_no_python() {
     // It stays when the machine has a Python again: what was chosen is no guess to be made anew.
     home.set("PATH", machine);
     home.run(&["plan", "-p", "demo", "--detailed-exitcode"]).code(0);
+    assert!(home.run(&["graph", "-p", "demo"]).success().stdout().contains("python-packages (packages) [object]"));
+    // A cache that was emptied is filled again when something must be resolved anew.
+    std::fs::remove_dir_all(home.cache().join("tools")).unwrap();
+    home.run(&["install", "-p", "demo", "--set", "env.pypi+=packaging"]).success();
     home.run(&["verify", "-p", "demo"]).success();
     home.run(&["wipe", "-p", "demo", "--data", "--yes"]).success();
     assert_eq!(format!("{:?}", home.processes()), "[]");

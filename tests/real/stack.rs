@@ -1,7 +1,12 @@
 //! A whole stack as an ordinary user: nginx, gunicorn, PostgreSQL, Redis, memcached, Celery, from Debian packages where the
 //! machine has apt sources. Each server is spoken to by its own client.
 
+use std::path::Path;
+
+use jove_install::service::DataVerb;
+
 use crate::home::{Home, get, has_debian, kill};
+use crate::walls::confined;
 
 const DEFINITION: &str = include_str!("stack/jove.toml");
 const APPLICATION: &str = include_str!("stack/app.py");
@@ -24,7 +29,25 @@ fn shared_memory(home: &Home) -> Vec<String> {
 
 #[test]
 fn a_site_with_all_its_servers_runs_from_packages() {
-    let Some(home) = shop() else { return };
+    let Some(mut home) = shop() else { return };
+    // The lock is a file of the project, which is not to be written later.
+    home.run(&["lock"]).success();
+    let caches = home.home().join(".cache");
+    home.set("XDG_STATE_HOME", caches.join("state").display());
+    home.set("TMPDIR", caches.join("tmp").display());
+    // A prefix is removed with the folder that it is in, if that is empty then.
+    let own = home.home().join("own");
+    home.set("JOVE_HOME", own.join("jove").display());
+    for folder in [&own, &caches.join("tmp")] {
+        std::fs::create_dir(folder).unwrap();
+        home.own(folder);
+    }
+    let places = [own.as_path(), &caches, Path::new("/dev/null"), Path::new("/dev/shm")];
+    confined(&places, || lives(&home));
+}
+
+/// From nothing to nothing, with only the prefix, the cache, `/dev/null` and `/dev/shm` to write to.
+fn lives(home: &Home) {
     let before = home.outside();
     home.run(&["install"]).success();
     let url = home.url(&[], "web");
@@ -65,15 +88,38 @@ fn a_site_with_all_its_servers_runs_from_packages() {
     assert!(get(&url).text.starts_with("db 3 as app"), "{:?}", get(&url));
     home.run(&["verify"]).code(0);
 
+    gives_its_data_and_takes_it(home, &url, Path::new(prefix));
+
     // A new password is the role's and its clients' after the next run.
     home.run(&["secret", "rotate", "db.password"]).success();
     home.run(&["install"]).success();
-    assert!(get(&url).text.starts_with("db 4 as app"), "{:?}", get(&url));
+    assert!(get(&url).text.starts_with("db 5 as app"), "{:?}", get(&url));
 
     home.run(&["wipe", "--data", "--yes"]).success();
-    assert_eq!(shared_memory(&home), [""; 0]);
-    let lock = home.folder().join("jove.lock");
-    assert_eq!(before.changes(&home.outside().without(&lock)), "");
+    assert_eq!(shared_memory(home), [""; 0]);
+    assert_eq!(before.changes(&home.outside()), "");
+}
+
+/// What was dumped is there again when it is loaded, and as lasting as before.
+fn gives_its_data_and_takes_it(home: &Home, url: &str, prefix: &Path) {
+    let folders = ["db", "cache"].map(|part| (part, home.home().join("own").join(part)));
+    for (part, folder) in &folders {
+        home.data(prefix, part, DataVerb::Dump, folder);
+    }
+    let page = get(url).text;
+    assert!(page.starts_with("db 4 as app"), "{page}");
+    for (part, folder) in &folders {
+        home.data(prefix, part, DataVerb::Load, folder);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+    assert_eq!(get(url).text, page, "one visit was forgotten and counted again");
+    let visits = || {
+        let socket = format!("{}/run/cache/redis.sock", prefix.display());
+        home.run(&["run", "cache", "--", "redis-cli", "-s", &socket, "get", "visits"]).success().stdout().to_owned()
+    };
+    let counted = visits();
+    home.run(&["restart", "cache"]).success();
+    assert_eq!(visits(), counted);
 }
 
 #[test]

@@ -1,0 +1,12 @@
+-- The user and its databases, as often as it is run.
+{% set hosts = ["localhost", "127.0.0.1"] if port else ["localhost"] -%}
+{% for host in hosts -%}
+CREATE USER IF NOT EXISTS '{{ user }}'@'{{ host }}';
+ALTER USER '{{ user }}'@'{{ host }}' IDENTIFIED BY '{{ password }}';
+{% endfor -%}
+{% for database in [database] + databases -%}
+CREATE DATABASE IF NOT EXISTS `{{ database }}`;
+{% for host in hosts -%}
+GRANT ALL PRIVILEGES ON `{{ database }}`.* TO '{{ user }}'@'{{ host }}';
+{% endfor -%}
+{% endfor -%}
