@@ -6,6 +6,7 @@
 
 mod canary;
 mod conda;
+mod closure;
 mod crash;
 mod demo;
 mod dev;
@@ -21,5 +22,6 @@ mod sandbox;
 mod source;
 mod servers;
 mod stack;
+mod twice;
 mod walls;
 mod wsgi;
