@@ -5,8 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "a test panics where something is not as it should be")]
 
 mod canary;
-mod conda;
 mod closure;
+mod conda;
 mod crash;
 mod demo;
 mod dev;
@@ -19,8 +19,8 @@ mod packages;
 mod python;
 #[path = "../it/sandbox.rs"]
 mod sandbox;
-mod source;
 mod servers;
+mod source;
 mod stack;
 mod twice;
 mod walls;

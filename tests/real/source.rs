@@ -43,9 +43,13 @@ fn nginx_is_built_from_source_and_serves() {
     home.enter("site");
     let mirror = home.write(format!("mirror/nginx-{VERSION}.tar.gz"), &bytes);
     let mirror = mirror.parent().unwrap().display().to_string();
-    home.write(home.home().join(".config/jove/config.toml"), format!("[sources.archive]\nmirrors = ['file://{mirror}']\n"));
+    home.write(
+        home.home().join(".config/jove/config.toml"),
+        format!("[sources.archive]\nmirrors = ['file://{mirror}']\n"),
+    );
     home.write("static/index.html", "from source\n");
-    let folders = "${headers}/usr/lib/x86_64-linux-gnu:${headers}/lib/x86_64-linux-gnu:${headers}/usr/lib/aarch64-linux-gnu";
+    let folders =
+        "${headers}/usr/lib/x86_64-linux-gnu:${headers}/lib/x86_64-linux-gnu:${headers}/usr/lib/aarch64-linux-gnu";
     home.write(
         "jove.toml",
         format!(
