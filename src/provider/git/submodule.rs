@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn what_a_commit_says_is_read() {
-        let listed = "100644 blob 11\ta.txt\0160000 commit 22\tvendor/lib\0";
+        let listed = "100644 blob 11\ta.txt\x00160000 commit 22\tvendor/lib\0";
         assert_eq!(gitlinks(listed), [("vendor/lib".to_owned(), "22".to_owned())]);
         let config = "submodule.the.lib.path\nvendor/lib\0submodule.the.lib.url\n../lib.git\0submodule.x.path\ny\0";
         assert_eq!(addresses(config), BTreeMap::from([("vendor/lib".to_owned(), "../lib.git".to_owned())]));
