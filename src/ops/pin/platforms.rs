@@ -24,8 +24,8 @@ pub(super) fn pin(
     let words = strings(part, "platforms");
     let request = match request {
         Request::Conda(request) => request,
-        Request::Deb(_) | Request::Host(_) if words.is_empty() => return Ok(()),
-        Request::Deb(_) | Request::Host(_) => {
+        _ if words.is_empty() => return Ok(()),
+        Request::Archive(_) | Request::Deb(_) | Request::Git(_) | Request::Host(_) | Request::Source(_) => {
             let error = format!("`platforms` of `{}`: only conda channels are asked for another platform", part.name);
             return Err(
                 OpError::failed(error).hint("take it from there, `provider = \"conda\"`, or take `platforms` away")
