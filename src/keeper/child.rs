@@ -390,7 +390,30 @@ pub fn exit_of(pidfd: &OwnedFd) -> Exit {
 
 #[cfg(test)]
 mod tests {
-    use super::write_number;
+    use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+    use super::{exit_of, write_number};
+    use crate::service::Exit;
+
+    /// Whether this kernel tells how a process ended that was not our child (6.15 and newer).
+    fn tells_ends() -> bool {
+        let release = rustix::system::uname().release().to_string_lossy().into_owned();
+        let mut numbers = release.split(['.', '-']).map_while(|word| word.parse::<u32>().ok());
+        (numbers.next(), numbers.next()) >= (Some(6), Some(15))
+    }
+
+    #[test]
+    fn how_a_buried_process_ended_is_known() {
+        let ended = |script: &str| {
+            let mut child = std::process::Command::new("/bin/sh").args(["-c", script]).spawn().expect("a child");
+            let handle = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).expect("a handle");
+            child.wait().expect("its end");
+            exit_of(&handle)
+        };
+        let told = |exit| if tells_ends() { exit } else { Exit::Unknown };
+        assert_eq!(ended("exit 37"), told(Exit::Code(37)));
+        assert_eq!(ended("kill -9 $$"), told(Exit::Signal(9)));
+    }
 
     #[test]
     fn digits_of_a_number() {

@@ -43,10 +43,9 @@ pub fn export(place: &Place, part: Option<&str>, form: Form, report: &Reporter) 
             (Request::Conda(request), Form::Environment) => {
                 export::environment(&format!("{project}-{name}"), &request.channels.list, &action.resolved.pins, &[])
             }
-            (
-                Request::Archive(_) | Request::Deb(_) | Request::Git(_) | Request::Host(_) | Request::Source(_),
-                _,
-            ) => return Err(nothing()),
+            (Request::Archive(_) | Request::Deb(_) | Request::Git(_) | Request::Host(_) | Request::Source(_), _) => {
+                return Err(nothing());
+            }
         },
         (Some(Action::Python(action)), Form::Environment) => {
             let pip = action.resolved.packages.iter().map(|(pin, _)| (pin.name.to_string(), pin.version.clone()));

@@ -5,12 +5,19 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::serve::Listener;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How long one who is turned away may take to go.
+const PARTING: Duration = Duration::from_secs(1);
+
+/// How much of what one says who is turned away is taken off the line.
+const LONGEST_UNHEARD: u64 = 64 << 10;
 
 /// How many may talk at once.
 const CLIENTS: usize = 64;
@@ -48,7 +55,7 @@ impl Listener for Door {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     eprintln!("supervisor: accepting a client failed: {error}");
-                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                    tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
                 }
             };
@@ -71,7 +78,13 @@ impl Listener for Door {
 async fn turn_away(mut stream: UnixStream) {
     let answer =
         "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 17\r\nconnection: close\r\n\r\ntoo many clients\n";
-    let _ = stream.write_all(answer.as_bytes()).await;
+    // A socket that is closed with a request unread resets the line, and the answer would be lost with it.
+    let heard = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await?;
+        tokio::io::copy(&mut (&mut stream).take(LONGEST_UNHEARD), &mut tokio::io::sink()).await
+    };
+    let _ = tokio::time::timeout(PARTING, heard).await;
 }
 
 /// A client that was let in.

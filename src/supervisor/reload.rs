@@ -110,6 +110,13 @@ impl Entry {
     /// Whether it runs with another configuration than its spec names.
     fn is_stale(&self) -> bool {
         let has_read = !self.spec.conf.is_empty() && self.life.phase == Phase::Ready;
-        has_read && self.spec.reload.is_some() && self.reload_digest != self.spec.reload_digest().to_hex()
+        let is_other = self.reload_digest != self.spec.reload_digest().to_hex() || !self.is_placed();
+        has_read && self.spec.reload.is_some() && is_other
+    }
+
+    /// Whether the links in `run/` lead where the spec says: a supervisor that was killed may have moved them without a word.
+    fn is_placed(&self) -> bool {
+        let mut linked = self.spec.conf.iter().filter(|file| !file.secret);
+        linked.all(|file| std::fs::read_link(&file.link).is_ok_and(|target| target == file.sealed))
     }
 }

@@ -634,16 +634,17 @@ fn a_home_is_needed_or_a_prefix() {
     life.run(&["--prefix", &prefix, "wipe", "--data", "--yes"]).success();
 }
 
-/// A run in the background whose step says in a file that it began.
+/// A run in the background, when its step has begun.
 fn interrupted_install(life: &Life) -> Child {
-    let marker = life.sandbox.path("work/begun");
     life.define(&format!(
         "{SLEEPER}[parts.slow]\nrecipe = \"step\"\nfolder = \".\"\n\
-         command = [\"/bin/sh\", \"-c\", \"if test -e quick; then exit 0; fi; trap '' TERM INT; sleep 1000 & echo > begun; wait; sleep 1000\"]\n"
+         command = [\"/bin/sh\", \"-c\", \"if test -e quick; then exit 0; fi; trap '' TERM INT; sleep 1234 & wait; sleep 1234\"]\n"
     ));
     let mut command = life.sandbox.command(&["install"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-    until("the step", || marker.exists().then_some(()));
+    // It may write nowhere that this test can see: its processes tell that it runs.
+    let begun = || life.sandbox.processes().iter().any(|process| process.command.starts_with("sleep 1234"));
+    until("the step", || begun().then_some(()));
     child
 }
 

@@ -254,7 +254,7 @@ fn values_come_from_layers_and_explain_themselves() {
       overrides "[DURATION]" of JOVE_SET_WEB__STOP_GRACE:1:1
       overrides "[DURATION]" of jove.local.toml:2:14
       overrides "[DURATION]" of profiles/dev.toml:2:14
-      overrides "[DURATION]" of recipe:command:74:11
+      overrides "[DURATION]" of recipe:command:118:11
       default "[DURATION]"
       duration
       How long it may take to stop; then its whole tree is killed.
@@ -279,7 +279,7 @@ fn values_come_from_layers_and_explain_themselves() {
       written ["b", "c"]
       overrides ["b"] of profiles/dev.toml:3:1
       overrides ["a", "b"] of base.toml:3:9
-      overrides [] of recipe:command:63:11
+      overrides [] of recipe:command:95:11
       default []
       list of path
       Files and folders whose change restarts it.
@@ -694,13 +694,14 @@ fn outside_a_project_there_is_help_and_nothing_is_installed() {
     apache      Apache with mod_wsgi: a Python web application and files
     celery      Celery: workers for an application's tasks, and their schedule
     command     a long-running program of your own
+    cron        a command that runs at its times
     file        files rendered from the project's own templates
     gunicorn    gunicorn: a Python web application on several workers, behind a web server
     haproxy     HAProxy: one address in front of several servers
     mariadb     MariaDB: a relational database, as MySQL
     memcached   memcached: a cache in memory
     nginx       nginx: a web server in front of applications and files
-    packages    programs from packages of conda channels, of Debian and its kin, or those of this machine
+    packages    programs from packages of conda channels, of Debian and its kin, from archives or repositories, built from source, or those of this machine
     postgresql  PostgreSQL: a relational database
     python      a Python environment: an interpreter and packages from the Python package index
     pywps       a Web Processing Service by PyWPS

@@ -115,7 +115,15 @@ mod tests {
         let lines: VecDeque<LogLine> = (0..20).map(said).collect();
         let text = screen(&status, &sample, &lines, 8, jiff::Timestamp::from_second(100).expect("time"));
         let plain = anstream::adapter::strip_str(&text).to_string().replace('\r', "");
-        insta::assert_snapshot!(plain, @"");
+        insta::assert_snapshot!(plain, @r"
+        /p (demo, generation 3)
+
+        SERVICE  STATE  PID  UPTIME     RESTARTS  CPU     MEMORY
+        web      ready  7    1 min 0 s  1         25.0 %  3.00 MiB  http://x/
+
+        00:00:18 web line 18 [2J
+        00:00:19 web line 19 [2J
+        ");
         assert_eq!(text.matches("\r\n").count(), 7);
     }
 }

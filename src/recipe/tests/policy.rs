@@ -188,14 +188,14 @@ fn a_recipe_tells_all_its_mistakes() {
     `ready` knows no `tpc`
       recipe:r:21:17 "x" <unknown key>
       hint: did you mean `tcp`?
-    this recipe has no service or step called `wroker`
+    this recipe has no service, job or step called `wroker`
       recipe:r:22:10 "wroker" <>
       hint: did you mean `worker`?
     [[service]] has no `command`
       recipe:r:24:1 [[service]] <>
-    only the first [[service]] may be without `name`: it is called as its part
+    only the first [[service]] or [[schedule]] may be without `name`: it is called as its part
       recipe:r:26:1 [[service]] <>
-    two services or steps of this recipe are called `worker`
+    two services, jobs or steps of this recipe are called `worker`
       recipe:r:28:1 [[step]] <>
     a reference is not closed: `}` is missing; a plain `${` is written `$${`
       recipe:r:30:13 ${ <>

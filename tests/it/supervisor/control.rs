@@ -20,9 +20,10 @@ impl Prefix {
     fn ask(&self, method: &str, target: &str, body: &str) -> (u16, String) {
         let mut stream = self.connect();
         let length = body.len();
+        // The old version, in which an answer of unknown length comes as it is, not in chunks.
         write!(
             stream,
-            "{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+            "{method} {target} HTTP/1.0\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
         )
         .expect("write");
         let mut answer = Vec::new();
