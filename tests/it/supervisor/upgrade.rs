@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jove_install::service::{Restart, ServiceSpec};
+use jove_install::supervisor::ServiceState;
 
 use super::sockets::{free_address, serving, under_load};
 use super::{FOREVER, Prefix, kill, until};
@@ -74,21 +75,25 @@ fn ends_that_nobody_watched_are_known() {
     let prefix = Prefix::new();
     let programs = [install(&prefix, "1-jove-install"), install(&prefix, "2-jove-install")];
     let restart = Restart { first: Duration::ZERO, burst: 1_000_000, ..Restart::default() };
-    let spec = || ServiceSpec { restart: restart.clone(), ..prefix.service("web", "sleep 0.02; exit 37") };
+    // It lasts until `go` is there, then it falls again and again.
+    let script = "while ! test -e go; do sleep 0.02; done; sleep 0.02; exit 37";
+    let spec = || ServiceSpec { restart: restart.clone(), ..prefix.service("web", script) };
     for number in 1..=6u32 {
         let which = number % 2;
         prefix.generation(number, vec![spec()]);
         prefix.set_program(number, &format!("{}-jove-install", which + 1));
-        // It falls again and again, so that a commit may find it down.
-        let _ = prefix.switch(number);
-        if prefix.client().status().expect("status").generation == Some(number) {
-            taken_over(&prefix, &programs[which as usize]);
-        }
+        prefix.commit(number);
+        fs::write(prefix.path("go"), "").expect("go");
+        taken_over(&prefix, &programs[which as usize]);
+        let first = until("a process", || prefix.status("web").pid);
+        until("a fall", || prefix.status("web").pid.filter(|pid| *pid != first));
+        fs::remove_file(prefix.path("go")).expect("remove");
+        until("rest", || (prefix.status("web").state == ServiceState::Ready).then_some(()));
     }
     let events = prefix.client().events(100_000).expect("events");
     let ends: Vec<&str> =
         events.iter().map(|event| event.text.as_str()).filter(|text| text.starts_with("it ")).collect();
-    assert!(ends.len() > 10, "{events:?}");
+    assert!(ends.len() >= 6, "{events:?}");
     assert!(ends.iter().all(|text| !text.contains("nobody saw")), "{ends:?}");
     assert!(events.iter().filter(|event| event.what == "upgrade").count() > 1, "{events:?}");
 }
