@@ -8,6 +8,7 @@
 //!   store/<key>[.n]-<name>/   one object          crate::store
 //!   store/<key>[.n]-<name>.manifest.json          its seal
 //!   var/<part>/               data
+//!   dumps/<time>/             dumps of data               crate::dump
 //!   log/                      logs of services, and of installs in log/install/
 //!   run/                      sockets, leases, secret files (a link to a short folder where the path is long)
 //!   state.toml                secrets, ports, host facts       crate::state
@@ -58,6 +59,8 @@ impl Layout {
     paths! {
         /// The link to the last committed generation.
         current => "current",
+        /// Dumps of data.
+        dumps => "dumps",
         /// Where an example project that may be edited is unpacked.
         example => "example",
         /// All generations.

@@ -11,19 +11,21 @@
 //! | 5 | [`apply`] plan → objects → generation |
 //! | 4 | [`plan`], [`supervisor`] |
 //! | 3 | [`recipe`], [`lock`], [`generation`], [`state`], [`keeper`] |
-//! | 2 | [`profile`], [`graph`], [`service`], [`store`], and where software comes from: [`pypi`], [`provider`] |
-//! | 1 | [`net`], [`archive`], [`template`], [`process`], [`sandbox`] |
+//! | 2 | [`dump`], [`profile`], [`graph`], [`service`], [`store`], and where software comes from: [`pypi`], [`provider`] |
+//! | 1 | [`net`], [`archive`], [`certificate`], [`template`], [`process`], [`sandbox`] |
 //! | 0 | [`checkpoint`], [`condition`], [`diagnostic`], [`digest`], [`exec`], [`fs`], [`host`], [`layout`], [`name`], [`platform`], [`progress`], [`text`] |
 //!
 //! Files on the user's disk and the modules that own them: see [`layout`].
 
 pub mod apply;
 pub mod archive;
+pub mod certificate;
 pub mod checkpoint;
 pub mod cli;
 pub mod condition;
 pub mod diagnostic;
 pub mod digest;
+pub mod dump;
 pub mod exec;
 pub mod fs;
 pub mod generation;

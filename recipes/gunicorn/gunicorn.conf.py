@@ -34,5 +34,8 @@ accesslog = {{ "\"-\"" if access_log else "None" }}
 loglevel = {{ ("debug" if debug else "info") | py }}
 # The web server in front is the only one who can reach the socket, so what it says of the client is true.
 forwarded_allow_ips = "*"
+{% if at | trim("/") -%}
+raw_env = [{{ ("SCRIPT_NAME=/" ~ at | trim("/")) | py }}]
+{% endif -%}
 control_socket_disable = True
 proc_name = {{ name | py }}

@@ -357,6 +357,8 @@ def make_application():
     if setting("server", "cleantempdir"):
         remove_work(setting("server", "workdir"))
     resume_jobs(service, min(waiting, max(1, int(setting("server", "parallelprocesses")))))
+    # Worker processes that are forked from this one must not share its connection.
+    dblog._SESSION_MAKER = None
     return Application(service, render_page(processes), outputs)
 
 

@@ -181,6 +181,16 @@ pub enum Verb {
     /// Hash every installed file and compare with what was sealed
     #[command(after_help = "Examples:\n  jove-install verify -p demo\n  jove-install verify -p demo --repair")]
     Verify(VerifyArguments),
+    /// Write out what parts hold, packed, digested and tried
+    #[command(
+        after_help = "Examples:\n  jove-install dump -p production\n  jove-install dump -p production app-postgresql --keep 30\n  jove-install dump -p production --list"
+    )]
+    Dump(DumpArguments),
+    /// Put what a dump holds in the place of the data; what is there now is dumped before
+    #[command(
+        after_help = "Examples:\n  jove-install load -p production                     # the newest dump\n  jove-install load -p stage ~/jove/shop-production/dumps/20300203T040506Z app-files"
+    )]
+    Load(LoadArguments),
     /// Stop everything and remove the software; with --data nothing is left
     #[command(
         after_help = "Examples:\n  jove-install wipe -p demo            # data, its passwords and jove.lock stay\n  jove-install wipe -p demo --data --yes"
@@ -213,14 +223,25 @@ pub enum Verb {
     )]
     Secret(SecretVerb),
     /// What this machine has, and what is missing
-    #[command(after_help = "Examples:\n  jove-install doctor")]
-    Doctor,
+    #[command(after_help = "Examples:\n  jove-install doctor\n  jove-install doctor --production -p production")]
+    Doctor(DoctorArguments),
     /// Whether services start with the machine
     #[command(
         after_help = "Examples:\n  jove-install boot enable -p production\n  jove-install boot status -p production",
         subcommand
     )]
     Boot(BootVerb),
+    /// Install a new state of the sources; the profile's rules hold (production: from jove.lock alone)
+    #[command(
+        after_help = "Examples:\n  jove-install update -p production\n  jove-install update -p dev --upgrade env"
+    )]
+    Update(UpdateArguments),
+    /// What two profiles make different: packages, settings, exposure, secrets
+    #[command(after_help = "Examples:\n  jove-install diff demo production")]
+    Diff(DiffArguments),
+    /// The process variables that a part's service sees
+    #[command(after_help = "Examples:\n  jove-install env wps -p demo\n  jove-install env app -p production --reveal")]
+    Env(EnvArguments),
     /// Completions for a shell
     #[command(
         after_help = "Examples:\n  jove-install completions bash > ~/.local/share/bash-completion/completions/jove-install"
@@ -235,10 +256,138 @@ pub enum Verb {
     /// The supervisor's own entry
     #[command(hide = true)]
     InternalSupervisor(InternalArguments),
+    /// Migrates a part's data, with a way back
+    #[command(hide = true)]
+    InternalMigrate(MigrateArguments),
+    /// Makes or checks the certificate of a web server
+    #[command(hide = true)]
+    InternalCertificate(CertificateArguments),
 }
 
 fn one_or_more(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "a number from 1 on is needed".to_owned())
+}
+
+/// Flags of `dump`.
+#[derive(Debug, Clone, Args)]
+pub struct DumpArguments {
+    /// The parts; all that have data to dump, if none is named
+    #[arg(value_name = "PART")]
+    pub parts: Vec<String>,
+    /// Do not try whether it can be restored into a scratch place
+    #[arg(long)]
+    pub no_proof: bool,
+    /// How many dumps to keep; the last one that was tried always stays
+    #[arg(long, value_name = "N", default_value_t = crate::ops::dump::KEEP)]
+    pub keep: usize,
+    /// Show the dumps there are
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// Flags of `load`.
+#[derive(Debug, Clone, Args)]
+pub struct LoadArguments {
+    /// The dump: its name, or its folder, also of another installation [default: the newest]
+    pub dump: Option<String>,
+    /// The parts; all that are in it, if none is named
+    #[arg(value_name = "PART")]
+    pub parts: Vec<String>,
+    /// Load although its data have another format
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Flags of `update`.
+#[derive(Debug, Clone, Args)]
+pub struct UpdateArguments {
+    /// Resolve anew: everything, or one part
+    #[arg(long, value_name = "PART", num_args = 0..=1, default_missing_value = "*")]
+    pub upgrade: Option<String>,
+    /// Let jove.lock change although the profile forbids it
+    #[arg(long)]
+    pub unlocked: bool,
+    /// Try again what failed with the same inputs
+    #[arg(long)]
+    pub retry: bool,
+}
+
+/// Flags of `diff`.
+#[derive(Debug, Clone, Args)]
+pub struct DiffArguments {
+    /// One profile
+    #[arg(value_name = "PROFILE")]
+    pub one: String,
+    /// The other
+    #[arg(value_name = "OTHER")]
+    pub other: String,
+}
+
+/// Flags of `env`.
+#[derive(Debug, Clone, Args)]
+pub struct EnvArguments {
+    /// The part, or one of its services
+    pub part: String,
+    /// Show the words of secrets
+    #[arg(long)]
+    pub reveal: bool,
+}
+
+/// Flags of `doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArguments {
+    /// What an operator should still look at in this installation
+    #[arg(long)]
+    pub production: bool,
+}
+
+/// Flags of the entry for migrations.
+#[derive(Debug, Clone, Args)]
+pub struct MigrateArguments {
+    /// The prefix
+    #[arg(long)]
+    pub root: PathBuf,
+    /// The part
+    #[arg(long)]
+    pub part: String,
+    /// Old code works on what it makes
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set)]
+    pub compatible: bool,
+    /// The command
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+/// Flags of the entry for certificates.
+#[derive(Debug, Clone, Args)]
+pub struct CertificateArguments {
+    /// The file with the certificate; with `--make` its key is in the same
+    #[arg(long, value_name = "FILE")]
+    pub certificate: PathBuf,
+    /// The file with its key
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Make it where there is none that will do
+    #[arg(long)]
+    pub make: bool,
+    /// A file with the names that it is for, a line each
+    #[arg(long, value_name = "FILE")]
+    pub names: Option<PathBuf>,
+    /// Look again and again
+    #[arg(long)]
+    pub stay: bool,
+    /// The pid file of the server that is told of a new one
+    #[arg(long, value_name = "FILE")]
+    pub tell: Option<PathBuf>,
+    /// For how many days one is made
+    #[arg(long, value_name = "N", default_value_t = 397)]
+    pub days: u16,
+    /// How many days before its end it is made anew
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub before: u16,
+    /// How many seconds lie between two looks
+    #[arg(long, value_name = "N", default_value_t = 3600)]
+    pub every: u64,
 }
 
 /// Flags of `install`.

@@ -53,7 +53,7 @@ pub fn doctor(host: &Host) -> OpResult<Vec<Check>> {
     ])
 }
 
-fn check(subject: &str, verdict: Verdict, finding: impl Into<String>) -> Check {
+pub(super) fn check(subject: &str, verdict: Verdict, finding: impl Into<String>) -> Check {
     Check { subject: subject.to_owned(), verdict, finding: finding.into() }
 }
 
@@ -138,7 +138,7 @@ fn sandbox() -> Check {
 }
 
 /// Whether services outlive the session that started them.
-fn logout(host: &Host) -> Check {
+pub(super) fn logout(host: &Host) -> Check {
     let text = std::fs::read_to_string("/etc/systemd/logind.conf").unwrap_or_default();
     let kills = text.lines().any(|line| line.trim().eq_ignore_ascii_case("KillUserProcesses=yes"));
     let user = host.var("USER").unwrap_or_default();

@@ -102,6 +102,9 @@ macro_rules! failed_by {
 }
 
 failed_by!(
+    crate::certificate::CertificateError,
+    crate::dump::DumpError,
+    crate::process::ProcessError,
     crate::fs::DocumentError,
     crate::fs::LockError,
     crate::generation::journal::JournalError,

@@ -227,6 +227,10 @@ fn requirements(folder: &Path, kind: &str) -> Vec<String> {
     if folder.join("requirements.txt").is_file() {
         return vec!["-r requirements.txt".to_owned()];
     }
+    let declared = declared(folder);
+    if !declared.is_empty() {
+        return declared;
+    }
     let framework = match kind {
         "Django" => Some("django"),
         "Flask" => Some("flask"),
@@ -237,12 +241,87 @@ fn requirements(folder: &Path, kind: &str) -> Vec<String> {
     framework.map(str::to_owned).into_iter().collect()
 }
 
+/// What `pyproject.toml` declares for a project that is no package (a package brings its own), else the packages of the Python
+/// index that `environment.yml` names.
+fn declared(folder: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(folder.join("pyproject.toml")).unwrap_or_default();
+    if let Ok(table) = toml::from_str::<toml::Table>(&text)
+        && let Some(list) = table.get("project").and_then(|project| project.get("dependencies")?.as_array())
+        && table.get("build-system").is_none()
+    {
+        return list.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect();
+    }
+    let names = ["environment.yml", "environment.yaml"];
+    let text = names.iter().find_map(|name| std::fs::read_to_string(folder.join(name)).ok()).unwrap_or_default();
+    pip_section(&text)
+}
+
+/// The entries below `- pip:` of an `environment.yml`: those that stand deeper than it.
+fn pip_section(text: &str) -> Vec<String> {
+    let depth = |line: &str| line.len() - line.trim_start().len();
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+    let Some(head) = lines.by_ref().find(|line| line.trim() == "- pip:") else { return Vec::new() };
+    let below = lines.take_while(|line| depth(line) > depth(head));
+    below.filter_map(|line| Some(line.trim().strip_prefix("- ")?.trim_matches(['"', '\'']).to_owned())).collect()
+}
+
+/// Whether a project is a package, with what it needs declared by itself.
+fn is_package(folder: &Path) -> bool {
+    let text = std::fs::read_to_string(folder.join("pyproject.toml")).unwrap_or_default();
+    let declares = toml::from_str::<toml::Table>(&text).is_ok_and(|table| table.contains_key("build-system"));
+    declares || folder.join("setup.py").is_file()
+}
+
+/// A folder of static files that the web server can show by itself; frameworks that know their own need none.
+fn static_line(folder: &Path, found: &Found) -> &'static str {
+    let serves_itself = ["Django", "Flask"].contains(&found.kind);
+    if folder.join("static").is_dir() && !serves_itself { "static   = { \"/static/\" = \"static\" }\n" } else { "" }
+}
+
+/// What a Django project needs beside its callable. Its settings must look where jove-install tells it; where they do not, the
+/// line is there as a remark, with what to write into them.
+fn django_lines(folder: &Path, found: &Found) -> String {
+    let Some((_, module)) = found.vars.iter().find(|(name, _)| name == "DJANGO_SETTINGS_MODULE") else {
+        return String::new();
+    };
+    let path = folder.join(module.replace('.', "/"));
+    let files = [path.with_extension("py"), path.join("__init__.py"), path.join("base.py")];
+    let settings: String = files.iter().filter_map(|file| std::fs::read_to_string(file).ok()).collect();
+    let line = |ready: bool, line: &str, remark: &str| match ready {
+        true => format!("{line}\n"),
+        false => format!("# {line}    # {remark}\n"),
+    };
+    let has = |word: &str| settings.contains(word);
+    let data = has("DATABASE_URL") || has("JOVE_DATA");
+    let mut text = line(
+        data,
+        "prepare  = [\"manage.py\", \"migrate\", \"--noinput\"]",
+        "when the database of the settings is that of DATABASE_URL, or a file below JOVE_DATA",
+    );
+    text += &line(
+        has("JOVE_STATIC"),
+        "collect  = [\"python\", \"manage.py\", \"collectstatic\", \"--noinput\"]",
+        "when STATIC_ROOT = os.environ.get(\"JOVE_STATIC\")",
+    );
+    let services: Vec<&str> = [("DATABASE_URL", "\"postgresql\""), ("JOVE_FILES", "\"files\"")]
+        .iter()
+        .filter(|(word, _)| has(word))
+        .map(|(_, name)| *name)
+        .collect();
+    let is_asked = !services.is_empty();
+    let services = if is_asked { services.join(", ") } else { "\"postgresql\", \"files\"".to_owned() };
+    text + &line(
+        is_asked,
+        &format!("services = [{services}]"),
+        "DATABASE_URL, and MEDIA_ROOT = os.environ.get(\"JOVE_FILES\")",
+    )
+}
+
 fn render(folder: &Path, name: &str, found: &Found) -> String {
     let requirements = requirements(folder, found.kind);
     let quoted: Vec<String> =
         requirements.iter().map(|requirement| toml::Value::from(requirement.as_str()).to_string()).collect();
-    let is_package = folder.join("pyproject.toml").is_file() || folder.join("setup.py").is_file();
-    let editable = if is_package { "editable = [\".\"]\n" } else { "" };
+    let editable = if is_package(folder) { "editable = [\".\"]\n" } else { "" };
     let source = if folder.join("src").is_dir() { "source = \"src\"\n" } else { "" };
     let vars = if found.vars.is_empty() {
         String::new()
@@ -252,7 +331,7 @@ fn render(folder: &Path, name: &str, found: &Found) -> String {
         format!("vars   = {{ {} }}\n", rows.join(", "))
     };
     format!(
-        "# What this project is; how it runs is the profile's matter (jove-install -p dev, -p demo).\n\
+        "# What this project is; how it runs is the profile's matter (jove-install -p dev, -p demo, -p production).\n\
          # Every option: jove-install recipe show wsgi\n\
          name = {name}\n\n\
          [parts.env]\n\
@@ -264,12 +343,14 @@ fn render(folder: &Path, name: &str, found: &Found) -> String {
          app    = {app}    # {kind}: {why}\n\
          {source}\
          env    = \"${{env}}\"\n\
-         {vars}",
+         {vars}{django}{static_files}",
         name = toml::Value::from(name),
         requirements = quoted.join(", "),
         app = toml::Value::from(found.app.as_str()),
         kind = found.kind,
         why = found.why,
+        django = django_lines(folder, found),
+        static_files = static_line(folder, found),
     )
 }
 
@@ -305,5 +386,40 @@ mod tests {
             toml::from_str::<toml::Table>(&text).expect("valid TOML");
         }
         assert_eq!(find(project(&[("app.py", "print('= Flask(')")]).path()), None);
+    }
+
+    fn rendered(files: &[(&str, &str)]) -> toml::Table {
+        let folder = project(files);
+        let text = render(folder.path(), "x", &find(folder.path()).expect("an application"));
+        toml::from_str(&text).expect("valid TOML")
+    }
+
+    #[test]
+    fn packages_come_from_where_they_are_declared() {
+        let app = ("app.py", "app = Flask(__name__)\n");
+        let pypi = |files: &[(&str, &str)]| rendered(files)["parts"]["env"]["pypi"].to_string();
+        let pyproject = ("pyproject.toml", "[project]\nname = 'x'\ndependencies = ['flask >=3', 'redis']\n");
+        assert_eq!(pypi(&[app, pyproject, ("uv.lock", "")]), r#"["flask >=3", "redis"]"#);
+        let conda = "name: x\ndependencies:\n  - gdal\n  - pip:\n      - flask\n      - \"redis>=5\"\n  - numpy\n";
+        assert_eq!(pypi(&[app, ("environment.yml", conda)]), r#"["flask", "redis>=5"]"#);
+        assert_eq!(pypi(&[app, pyproject, ("requirements.txt", "")]), r#"["-r requirements.txt"]"#);
+        let package =
+            ("pyproject.toml", "[build-system]\nrequires = []\n[project]\nname = 'x'\ndependencies = ['y']\n");
+        assert_eq!(rendered(&[app, package])["parts"]["env"]["editable"].to_string(), r#"["."]"#);
+    }
+
+    #[test]
+    fn django_settings_tell_what_a_site_needs() {
+        let manage = ("manage.py", "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'mysite.settings')");
+        let told = |settings: &str| {
+            let made = rendered(&[manage, ("mysite/settings.py", settings)]);
+            let app = made["parts"]["app"].as_table().expect("a part").clone();
+            ["prepare", "collect", "services"].map(|name| app.get(name).map(ToString::to_string))
+        };
+        assert_eq!(told("DATABASES = {}"), [None, None, None]);
+        let [prepare, collect, services] = told("DATABASE_URL JOVE_STATIC JOVE_FILES");
+        assert_eq!(services.as_deref(), Some(r#"["postgresql", "files"]"#));
+        assert!(prepare.is_some_and(|prepare| prepare.contains("migrate")));
+        assert!(collect.is_some_and(|collect| collect.contains("collectstatic")));
     }
 }

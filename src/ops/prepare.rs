@@ -146,6 +146,7 @@ pub fn prepare(place: &Place, wishes: &Wishes, report: &Reporter) -> OpResult<Pr
     let snapshot = snapshot(place, trees, &pinned, wishes)?;
     let desired = desire(&stack, &graph, &snapshot)?;
     check_pure(&stack, &desired)?;
+    check_secrets(&stack, &pinned.state)?;
     let installed = if wishes.anew { None } else { installed(place)? };
     let plan = diff(&desired, installed.as_ref());
     let files = loaded.definition.inputs.iter().cloned().chain(loaded.catalogue.inputs()).chain(pinned.inputs);
@@ -316,6 +317,26 @@ fn check_pure(stack: &Stack, desired: &Desired) -> OpResult<()> {
         Some(Diagnostic::error(message).at(&required.origin, "required here"))
     });
     let wrong = Diagnostics(impure.collect());
+    if wrong.has_errors() { Err(wrong.into()) } else { Ok(()) }
+}
+
+/// `[require] demo_secrets = false`: no secret may be one that anybody would try.
+fn check_secrets(stack: &Stack, state: &State) -> OpResult<()> {
+    let is_meant = |requirement: &&profile::Requirement| {
+        requirement.subject == "demo_secrets" && requirement.value == profile::Value::Bool(false)
+    };
+    let Some(required) = stack.facts_required.iter().find(is_meant) else { return Ok(()) };
+    let of_part = |key: &str| key.split_once('.').is_some_and(|(part, _)| stack.parts.contains_key(part));
+    let weak = state.secrets.iter().filter(|(key, entry)| of_part(key) && entry.is_guessable());
+    let wrong = Diagnostics(
+        weak.map(|(key, _)| {
+            let said =
+                format!("the secret `{key}` is one that anybody would try, which profile `{}` refuses", stack.profile);
+            let said = Diagnostic::error(said).at(&required.origin, "required here");
+            said.hint(format!("have one made: jove-install secret rotate {key}"))
+        })
+        .collect(),
+    );
     if wrong.has_errors() { Err(wrong.into()) } else { Ok(()) }
 }
 

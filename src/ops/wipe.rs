@@ -65,6 +65,7 @@ fn software(layout: &Layout) -> Vec<PathBuf> {
 fn data(layout: &Layout) -> Vec<PathBuf> {
     vec![
         layout.var(),
+        layout.dumps(),
         layout.state(),
         before_last(layout),
         layout.lock(),
@@ -115,6 +116,8 @@ fn before_last(layout: &Layout) -> PathBuf {
 fn why_kept(path: &Path, layout: &Layout) -> String {
     let why = if path == layout.var() {
         "data"
+    } else if path == layout.dumps() {
+        "dumps of data"
     } else if path == layout.state() || path == before_last(layout) {
         "passwords and ports that go with the data"
     } else if path == layout.lock() {

@@ -216,7 +216,9 @@ impl Lowering<'_> {
         if let Some(OptionValue::Text(path)) = value("path") {
             vars.insert("PATH".to_owned(), self.step_text(part, path));
         }
-        vars.extend(self.step_vars(part, value("vars")));
+        for option in ["vars", "more_vars"] {
+            vars.extend(self.step_vars(part, value(option)));
+        }
         let folder = match value("folder") {
             Some(OptionValue::Text(text)) => Some(self.step_text(part, text)),
             _ => None,
@@ -241,7 +243,8 @@ impl Lowering<'_> {
 
     fn step_vars(&mut self, part: &ResolvedPart, value: Option<&OptionValue>) -> BTreeMap<String, String> {
         let Some(OptionValue::Table(table)) = value else { return BTreeMap::new() };
-        table.iter().map(|(name, word)| (name.clone(), self.step_text(part, &text_of(word)))).collect()
+        let given = table.iter().filter(|(_, word)| **word != OptionValue::None);
+        given.map(|(name, word)| (name.clone(), self.step_text(part, &text_of(word)))).collect()
     }
 
     /// A text that a step or build is given. It runs when its object is built, and what it makes is in the store: no secret may come

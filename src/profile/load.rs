@@ -125,6 +125,7 @@ pub fn load(request: &Request<'_>) -> Result<(Definition, Diagnostics), Unloaded
     let definition = Definition {
         profile: layers.profile,
         summary: merged.summary,
+        locked: merged.locked.unwrap_or(false),
         project,
         layers: kept,
         parts,

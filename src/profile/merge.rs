@@ -37,6 +37,7 @@ pub(super) struct Merged {
     pub require: Vec<Requirement>,
     pub sources: BTreeMap<String, Setting>,
     pub summary: Option<String>,
+    pub locked: Option<bool>,
 }
 
 impl Merged {
@@ -44,6 +45,7 @@ impl Merged {
     pub(super) fn lay(&mut self, kind: LayerKind, sheet: Sheet, found: &mut Diagnostics) {
         self.name = sheet.name.map(|(name, _)| name).or(self.name.take());
         self.summary = sheet.summary.map(|(summary, _)| summary).or(self.summary.take());
+        self.locked = sheet.locked.map(|(locked, _)| locked).or(self.locked);
         lay_leaves(&mut self.host, sheet.host, found);
         lay_leaves(&mut self.sources, sheet.sources, found);
         for (recipe, entries) in sheet.recipes {

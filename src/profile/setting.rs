@@ -198,6 +198,8 @@ pub struct Definition {
     pub profile: String,
     /// `[profile] summary` of the topmost layer that has one.
     pub summary: Option<String>,
+    /// `[profile] locked` of the topmost layer that has one: `update` takes what `jove.lock` says.
+    pub locked: bool,
     /// The project; absent never (without a `jove.toml` it is the profile's example).
     pub project: Project,
     /// The layers, lowest first.

@@ -14,7 +14,7 @@ use super::when::When;
 
 const KEYS: [&str; 8] = ["extends", "host", "name", "parts", "profile", "recipes", "require", "sources"];
 const PART_KEYS: [&str; 6] = ["abstract", "like", "needs", "recipe", "replace", "when"];
-const PROFILE_KEYS: [&str; 3] = ["example", "name", "summary"];
+const PROFILE_KEYS: [&str; 4] = ["example", "locked", "name", "summary"];
 /// Files up to this size are read on after a mistake, to find more of them.
 const RECOVERABLE: usize = 256 * 1024;
 /// More mistakes of form than these are not told: they follow from each other.
@@ -26,6 +26,7 @@ pub(super) struct Sheet {
     pub example: Option<(String, Origin)>,
     pub extends: Option<Extends>,
     pub host: Vec<(String, Value, Origin)>,
+    pub locked: Option<(bool, Origin)>,
     pub name: Option<(String, Origin)>,
     pub parts: Vec<PartSheet>,
     pub profile_name: Option<(String, Origin)>,
@@ -163,6 +164,7 @@ impl Sheet {
             let name = key.get_ref().as_ref();
             match name {
                 "example" => self.example = reader.text(name, written),
+                "locked" => self.locked = reader.truth(name, written),
                 "name" => self.profile_name = reader.text(name, written),
                 "summary" => self.summary = reader.text(name, written),
                 _ => {

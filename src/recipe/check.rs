@@ -1,11 +1,11 @@
 //! What a recipe's file says twice, misspells or contradicts: checked once, before any part uses it.
 
-use std::collections::BTreeSet;
-
 use crate::diagnostic::{Diagnostic, Diagnostics, Origin};
 use crate::profile::Value;
 use crate::profile::refer::{self, Token};
-use crate::recipe::schema::{BUILT_IN, Content, MAIN, OptionType, Recipe, ServiceForm, When, Written};
+use crate::recipe::schema::{
+    BUILT_IN, BringForm, Content, MAIN, OptionType, Recipe, SERVICES, ServiceForm, When, Written,
+};
 use crate::recipe::value;
 
 /// The keys of tables that may be written in place.
@@ -54,20 +54,21 @@ pub(super) fn recipe(recipe: &Recipe, wrong: &mut Diagnostics) {
         }
     }
     services(recipe, wrong);
+    services_option(recipe, wrong);
     each_when(recipe, &mut |when, origin| conditions(recipe, when, origin, wrong));
     each_written(recipe, &mut |written| references(recipe, written, wrong));
 }
 
 fn services(recipe: &Recipe, wrong: &mut Diagnostics) {
     let names: Vec<&str> = recipe.services.iter().map(|form| form.name.as_deref().unwrap_or(MAIN)).collect();
-    let mut seen = BTreeSet::new();
     for (index, form) in recipe.services.iter().enumerate() {
+        let mut others = recipe.services[..index].iter().filter(|other| !exclude(&other.when, &form.when));
         match &form.name {
-            None if index > 0 => {
+            None if others.next().is_some() => {
                 let said = "only the first [[service]] or [[schedule]] may be without `name`: it is called as its part";
                 wrong.push(Diagnostic::error(said).at(&form.origin, ""));
             }
-            Some(name) if !seen.insert(name.as_str()) => {
+            Some(name) if others.any(|other| other.name.as_ref() == Some(name)) => {
                 let said = format!("two services, jobs or steps of this recipe are called `{name}`");
                 wrong.push(Diagnostic::error(said).at(&form.origin, ""));
             }
@@ -86,6 +87,14 @@ fn services(recipe: &Recipe, wrong: &mut Diagnostics) {
         }
         tables(form, wrong);
     }
+}
+
+/// Whether two conditions can never hold at once: an option would have to have two values.
+fn exclude(one: &When, other: &When) -> bool {
+    one.0.iter().any(|(name, values)| {
+        let same = other.0.iter().filter(|(asked, _)| asked == name);
+        same.into_iter().any(|(_, asked)| !asked.iter().any(|value| values.contains(value)))
+    })
 }
 
 fn tables(form: &ServiceForm, wrong: &mut Diagnostics) {
@@ -149,7 +158,10 @@ fn token_names(recipe: &Recipe, text: &str, origin: &Origin, token: &Token, wron
     for token in default.iter().flatten() {
         token_names(recipe, text, origin, token, wrong);
     }
-    let [own, name, ..] = path.as_slice() else { return };
+    let [own, name, rest @ ..] = path.as_slice() else { return };
+    if own.is_empty() && name == SERVICES && !rest.is_empty() {
+        return linked(recipe, rest, &refer::locate(origin, text, span), wrong);
+    }
     let is_known = BUILT_IN.contains(&name.as_str())
         || name == "item"
         || recipe.option(name).is_some()
@@ -160,6 +172,29 @@ fn token_names(recipe: &Recipe, text: &str, origin: &Origin, token: &Token, wron
         let known = recipe.options.iter().map(|option| option.name.as_str());
         let known = known.chain(recipe.exports.iter().map(|(name, _)| name.as_str())).chain(BUILT_IN);
         wrong.push(said.nearest(name, known));
+    }
+}
+
+/// `${.services.WORD.…}` must name what the recipe brings.
+fn linked(recipe: &Recipe, rest: &[String], at: &Origin, wrong: &mut Diagnostics) {
+    let words = || recipe.brings.iter().map(BringForm::word);
+    if let Some(word) = rest.first()
+        && !words().any(|known| known == word)
+    {
+        let said = Diagnostic::error(format!("this recipe brings nothing called `{word}`")).at(at, "");
+        wrong.push(said.nearest(word, words()));
+    }
+}
+
+/// A part that `services` asks for needs that option, a list of texts.
+fn services_option(recipe: &Recipe, wrong: &mut Diagnostics) {
+    let asked = recipe.brings.iter().find(|form| form.service.is_some());
+    let texts = OptionType::List(Box::new(OptionType::String));
+    if let Some(form) = asked
+        && recipe.option(SERVICES).is_none_or(|option| option.kind != texts)
+    {
+        let said = "`service` of [[brings]] needs an option `services` of type `list`";
+        wrong.push(Diagnostic::error(said).at(&form.recipe.1, ""));
     }
 }
 

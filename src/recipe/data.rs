@@ -13,7 +13,11 @@ use crate::service::{DataCommand, DataState, DataVerb};
 pub(super) fn data_form(written: Written, main: Option<&ServiceForm>, wrong: &mut Diagnostics) -> Option<DataForm> {
     let mut fields = Fields::of("[data]", written, wrong)?;
     let mut form = DataForm { folders: fields.take("folders"), version: fields.take("version"), commands: Vec::new() };
-    let written = [(DataVerb::Dump, fields.take("dump")), (DataVerb::Load, fields.take("load"))];
+    let written = [
+        (DataVerb::Dump, fields.take("dump")),
+        (DataVerb::Load, fields.take("load")),
+        (DataVerb::Prove, fields.take("prove")),
+    ];
     fields.done();
     for (verb, written) in written {
         form.commands.extend(written.and_then(|written| command_form(verb, written, main, wrong)));

@@ -145,7 +145,8 @@ impl Evaluator<'_, '_> {
         maker: &mut Maker,
         values: &mut Option<template::Value>,
     ) -> Result<(Text, String), Failed> {
-        let recipe = &self.world.parts[place.part].recipe.name;
+        let own = &self.world.parts[place.part].recipe.name;
+        let (recipe, path) = path.split_once(':').filter(|_| is_own).unwrap_or((own, path));
         let name = if is_own { format!("{recipe}/{path}") } else { path.to_owned() };
         if !maker.templates.has(&name) {
             let text = match is_own {

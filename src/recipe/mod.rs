@@ -3,6 +3,7 @@
 //! [`schema`] is the form of `recipe.toml`, [`catalogue`] finds recipes (shipped, project), [`stack`] is a definition with all
 //! options typed and all references resolved, which [`resolve()`] makes.
 
+mod bring;
 pub mod catalogue;
 mod check;
 mod data;
@@ -21,6 +22,7 @@ pub mod schema;
 mod select;
 mod service;
 mod serving;
+mod site;
 pub mod stack;
 mod table;
 mod target;

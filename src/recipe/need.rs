@@ -85,6 +85,11 @@ impl<'s> Services<'s> {
         Self { by_part: made.iter().map(Vec::as_slice).collect(), owners }
     }
 
+    /// Whether a part has nothing that runs.
+    fn is_idle(&self, part: usize) -> bool {
+        self.by_part[part].is_empty()
+    }
+
     /// Two parts whose services would be called alike (`a` with a service `b-c`, and a part `a-b` with a service `c`).
     pub(super) fn clashes(&self, world: &World<'_>, wrong: &mut Diagnostics) {
         for (part, specs) in self.by_part.iter().enumerate() {
@@ -179,6 +184,16 @@ pub(super) fn add_written(
                     Err(said) if said.message.is_empty() => {}
                     Err(said) => wrong.push(said),
                 }
+            }
+            // What was brought for a part, or serves it by name, is up before it.
+            for (linked, origin) in active.links.values().filter(|(linked, _)| !services.is_idle(*linked)) {
+                let need = WrittenNeed {
+                    part: world.parts[*linked].name.clone(),
+                    condition: NeedCondition::Ready,
+                    origin: origin.clone(),
+                };
+                let meant = services.meant(world, &need);
+                mine.extend(meant.into_iter().map(|(owner, needs)| (owner, need.origin.clone(), needs)));
             }
             found.push(mine);
         }

@@ -11,8 +11,8 @@ use crate::recipe::data::data_form;
 use crate::recipe::process::{Runs, service_form};
 use crate::recipe::read::{Fields, parse_toml};
 use crate::recipe::schema::{
-    Action, BUILT_IN, BringForm, Content, FileForm, OptionSpec, OptionType, PART_KEYS, PromiseForm, Recipe, SourceForm,
-    When, Written,
+    Action, BRINGER, BUILT_IN, BringForm, Content, FileForm, OptionSpec, OptionType, PART_KEYS, PromiseForm, Recipe,
+    SourceForm, When, Written,
 };
 
 /// The keys of a probe, which is a table of exactly one kind and its times.
@@ -157,8 +157,9 @@ fn enum_type(fields: &mut Fields<'_>, values: Option<Written>) -> Option<OptionT
 }
 
 fn simple_type(fields: &mut Fields<'_>, word: &str, origin: &Origin) -> Option<OptionType> {
-    const WORDS: [&str; 12] =
-        ["any", "bool", "duration", "enum", "float", "int", "list", "path", "port", "secret", "size", "string"];
+    const WORDS: [&str; 13] = [
+        "any", "bool", "duration", "enum", "float", "int", "list", "path", "port", "secret", "sites", "size", "string",
+    ];
     let kind = match word {
         "any" => OptionType::Any,
         "bool" => OptionType::Bool,
@@ -168,6 +169,7 @@ fn simple_type(fields: &mut Fields<'_>, word: &str, origin: &Origin) -> Option<O
         "path" => OptionType::Path,
         "port" => OptionType::Port,
         "secret" => OptionType::Secret,
+        "sites" => OptionType::Sites,
         "size" => OptionType::Size,
         "string" => OptionType::String,
         "table" => OptionType::Table,
@@ -280,6 +282,7 @@ fn bring_form(written: Written, wrong: &mut Diagnostics) -> Option<BringForm> {
     }
     let name = fields.text("name");
     let is_spare = fields.truth("spare");
+    let service = fields.text("service").map(|(word, _)| word);
     let when = when(&mut fields);
     let mut options = BTreeMap::new();
     for (name, value) in fields.table("options") {
@@ -292,7 +295,8 @@ fn bring_form(written: Written, wrong: &mut Diagnostics) -> Option<BringForm> {
     }
     fields.done();
     let recipe = recipe?;
-    let name = match name.map(|(name, origin)| (name.parse::<PartName>(), origin)) {
+    let sample = |name: &str| name.replace(BRINGER, "x").parse::<PartName>();
+    let name = match name.map(|(name, origin)| (sample(&name).map(|_| name), origin)) {
         Some((Ok(name), origin)) => Some((name, origin)),
         Some((Err(error), origin)) => {
             wrong.push(Diagnostic::error(error.to_string()).at(&origin, ""));
@@ -305,5 +309,5 @@ fn bring_form(written: Written, wrong: &mut Diagnostics) -> Option<BringForm> {
         }
         None => None,
     };
-    Some(BringForm { recipe, name, is_spare, when, options })
+    Some(BringForm { recipe, name, service, is_spare, when, options })
 }

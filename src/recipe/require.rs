@@ -8,7 +8,7 @@ use crate::recipe::schema::{OptionSpec, OptionType, Recipe};
 use crate::recipe::value;
 
 /// Facts that only a plan knows.
-const FACTS: [&str; 1] = ["pure"];
+const FACTS: [&str; 2] = ["demo_secrets", "pure"];
 /// The fact that no option has the value that its recipe calls a placeholder.
 const PLACEHOLDERS: &str = "placeholders";
 

@@ -14,7 +14,7 @@ use crate::recipe::make::Maker;
 use crate::recipe::schema::{Action, OptionType};
 use crate::recipe::select::{Layers, select};
 use crate::recipe::stack::{Edge, EdgeKind, OptionValue, ResolvedOption, ResolvedPart, Stack};
-use crate::recipe::{need, require};
+use crate::recipe::{need, require, site};
 use crate::service::ServiceSpec;
 use crate::text::SecretRef;
 
@@ -71,6 +71,7 @@ pub fn resolve(
     let mut services: Vec<Vec<ServiceSpec>> =
         bodies.iter_mut().map(|body| std::mem::take(&mut body.part.services)).collect();
     let starts = need::add_written(&world, &mut services, &mut evaluator.wrong);
+    site::twice(&mut evaluator);
     let facts_required = require::check(&mut evaluator);
 
     let Evaluator { wrong, vars_used, secret_vars, edges, slots, .. } = evaluator;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::condition::NeedCondition;
 use crate::diagnostic::{Origin, Source};
-use crate::name::{OptionName, PartName};
+use crate::name::OptionName;
 use crate::profile::Value;
 use crate::service::{DataState, DataVerb};
 
@@ -21,6 +21,15 @@ pub const BUILT_IN: [&str; 6] = ["data", "log", "name", "object", "prefix", "run
 
 /// Keys of `[parts.X]` that are no options, so that no option may be called by them.
 pub const PART_KEYS: [&str; 6] = ["abstract", "like", "needs", "recipe", "replace", "when"];
+
+/// The option that names services that a part wants; `${.services.postgresql.url}` is of the part that serves it.
+pub const SERVICES: &str = "services";
+
+/// What stands for the bringer's name in the name of a part that is brought for it alone.
+pub const BRINGER: &str = "${.name}";
+
+/// The export that a web server asks of a part that `serves` names.
+pub const SITE: &str = "site";
 
 /// The short name, in `needs` of a recipe, of the service that is called as its part.
 pub const MAIN: &str = "main";
@@ -137,12 +146,23 @@ pub enum OptionType {
     Port,
     /// A word that is never shown.
     Secret,
+    /// Names of parts that export a site, or `"*"` for all: a list of what they export.
+    Sites,
     /// A number of bytes, or `"10MiB"`.
     Size,
     /// Text.
     String,
     /// A table.
     Table,
+}
+
+impl BringForm {
+    /// What `${.services.WORD.…}` calls the part.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        let name = self.name.as_ref().map(|(name, _)| name.trim_start_matches(BRINGER).trim_start_matches('-'));
+        self.service.as_deref().or(name).unwrap_or(&self.recipe.0)
+    }
 }
 
 impl OptionType {
@@ -160,6 +180,7 @@ impl OptionType {
             Self::Path => "path",
             Self::Port => "port",
             Self::Secret => "secret",
+            Self::Sites => "sites",
             Self::Size => "size",
             Self::String => "string",
             Self::Table => "table",
@@ -184,6 +205,7 @@ impl OptionType {
             Self::Path => "a path".into(),
             Self::Port => "a port from 1 to 65535, or `\"auto\"`".into(),
             Self::Secret => "a secret: `\"generate\"` or a reference".into(),
+            Self::Sites => "a list of parts, or `\"*\"` for all that are sites".into(),
             Self::Size => "a size such as `\"10MiB\"` or a number of bytes".into(),
             Self::String => "a text".into(),
             Self::Table => "a table".into(),
@@ -402,8 +424,10 @@ pub struct PromiseForm {
 pub struct BringForm {
     /// The recipe of the part that is added.
     pub recipe: (String, Origin),
-    /// The part's name; called as its recipe if `None`.
-    pub name: Option<(PartName, Origin)>,
+    /// The part's name, in which [`BRINGER`] stands for the bringer's own; called as its recipe if `None`.
+    pub name: Option<(String, Origin)>,
+    /// The word of the option `services` that asks for it; also what `${.services.WORD.…}` calls it, else by its recipe.
+    pub service: Option<String>,
     /// Whether it is only made where pinning finds that it is needed.
     pub is_spare: bool,
     /// On own options, as written.

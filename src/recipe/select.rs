@@ -1,7 +1,7 @@
 //! Which parts there are, brought ones included, and which of several settings holds for each option.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Origin, Source};
@@ -9,8 +9,8 @@ use crate::name::{OptionName, PartName};
 use crate::profile::edit;
 use crate::profile::{Definition, Need, Part, Setting, Value};
 use crate::recipe::Catalogue;
-use crate::recipe::schema::{BringForm, OptionSpec, OptionType, Recipe, When, Written};
-use crate::recipe::value;
+use crate::recipe::schema::{OptionSpec, OptionType, Recipe, Written};
+use crate::recipe::{bring, site};
 
 /// A part that is active, before its values are resolved.
 pub(super) struct Active<'a> {
@@ -25,6 +25,8 @@ pub(super) struct Active<'a> {
     pub(super) is_whole: bool,
     /// For each option of the recipe, in its order.
     pub(super) chosen: Vec<Chosen<'a>>,
+    /// The parts that serve it, by the word of `${.services.WORD.…}`, and where that was said.
+    pub(super) links: BTreeMap<String, (usize, Origin)>,
 }
 
 /// What holds for one option.
@@ -109,7 +111,8 @@ pub(super) fn select<'a>(
             }
         }
     }
-    bring(definition, catalogue, layers, &mut active, wrong);
+    bring::bring(definition, catalogue, layers, &mut active, wrong);
+    site::name_sites(&mut active, wrong);
     unmade(definition, &active, wrong);
     tables(definition, catalogue, wrong);
     active
@@ -138,10 +141,11 @@ fn activate<'a>(
         needs: &part.needs,
         is_whole: part.is_whole,
         chosen: chosen.collect(),
+        links: BTreeMap::new(),
     }
 }
 
-fn choose<'a>(
+pub(super) fn choose<'a>(
     layers: &Layers,
     spec: &'a OptionSpec,
     part: Option<&'a Setting>,
@@ -208,7 +212,7 @@ fn over(
     }
 }
 
-fn unknown_options(
+pub(super) fn unknown_options(
     options: &std::collections::BTreeMap<OptionName, Setting>,
     recipe: &Recipe,
     wrong: &mut Diagnostics,
@@ -251,113 +255,4 @@ fn unmade(definition: &Definition, active: &[Active<'_>], wrong: &mut Diagnostic
             wrong.push(said.hint(format!("add `recipe = \"…\"` to `[parts.{}]`", part.name)));
         }
     }
-}
-
-/// Adds the parts that recipes bring where the project has none of that name, or, if the form gives no name, of that recipe;
-/// once, on what is written plainly.
-fn bring<'a>(
-    definition: &'a Definition,
-    catalogue: &'a Catalogue,
-    layers: &Layers,
-    active: &mut Vec<Active<'a>>,
-    wrong: &mut Diagnostics,
-) {
-    let mut bringer = 0;
-    let mut recipes: HashSet<&str> = active.iter().map(|one| one.recipe.name.as_str()).collect();
-    let mut names: HashSet<PartName> = active.iter().map(|one| one.name.clone()).collect();
-    // Brought parts may bring; each name and each recipe without a name is brought at most once, so this ends.
-    while bringer < active.len() {
-        let recipe = active[bringer].recipe;
-        for form in &recipe.brings {
-            let is_new = |recipes: &mut HashSet<&'a str>, names: &mut HashSet<PartName>| match &form.name {
-                Some((name, _)) => names.insert(name.clone()),
-                None => recipes.insert(&form.recipe.0),
-            };
-            if !holds(&active[bringer], &form.when, wrong) || !is_new(&mut recipes, &mut names) {
-                continue;
-            }
-            if let Some(part) =
-                brought(definition, catalogue, layers, (bringer, &active[bringer]), form, active.len(), wrong)
-            {
-                active.push(part);
-            }
-        }
-        bringer += 1;
-    }
-}
-
-fn brought<'a>(
-    definition: &'a Definition,
-    catalogue: &'a Catalogue,
-    layers: &Layers,
-    (bringer, by): (usize, &Active<'a>),
-    form: &'a BringForm,
-    index: usize,
-    wrong: &mut Diagnostics,
-) -> Option<Active<'a>> {
-    let (name, origin) = &form.recipe;
-    let recipe = match catalogue.find(name) {
-        Some(Ok(recipe)) => recipe,
-        Some(Err(said)) => {
-            wrong.append(said.clone());
-            return None;
-        }
-        None => {
-            let said = format!("recipe `{}` brings recipe `{name}`, which does not exist", by.recipe.name);
-            wrong.push(Diagnostic::error(said).at(origin, "").nearest(name, catalogue.names()));
-            return None;
-        }
-    };
-    let named: PartName = form.name.as_ref().map_or_else(|| name.parse().ok(), |(named, _)| Some(named.clone()))?;
-    let part = definition.parts.get(&named);
-    if let Some(part) = part {
-        if part.off.is_some() || part.is_abstract {
-            return None;
-        }
-        if let Some((other, place)) = &part.recipe {
-            let said = format!("`{}` brings a part `{named}`, but the part of this name has recipe `{other}`", by.name);
-            wrong.push(Diagnostic::error(said).at(place, "").at(&by.origin, "brought by").hint("rename the part"));
-            return None;
-        }
-        unknown_options(&part.options, recipe, wrong);
-    }
-    for (option, (_, origin)) in &form.options {
-        if recipe.option(option.as_str()).is_none() {
-            let said = Diagnostic::error(format!("recipe `{name}` has no option `{option}`")).at(origin, "");
-            wrong.push(said.nearest(option.as_str(), recipe.options.iter().map(|option| option.name.as_str())));
-        }
-    }
-    let table = definition.recipes.get(name);
-    let chosen = recipe.options.iter().map(|spec| {
-        let own = part.and_then(|part| part.options.get(&spec.name));
-        let table = table.and_then(|table| table.get(&spec.name));
-        let brought = form.options.get(&spec.name).map(|written| (written, bringer));
-        choose(layers, spec, own, table, brought, index, wrong)
-    });
-    let chosen = chosen.collect();
-    Some(Active {
-        name: named,
-        recipe,
-        origin: part.map_or_else(|| by.origin.clone(), |part| part.origin.clone()),
-        brought_by: Some(by.name.clone()),
-        is_spare: form.is_spare,
-        needs: part.map_or(&[], |part| part.needs.as_slice()),
-        is_whole: part.is_none_or(|part| part.is_whole),
-        chosen,
-    })
-}
-
-/// Whether a `when` holds over what is written, before references.
-fn holds(part: &Active<'_>, when: &When, wrong: &mut Diagnostics) -> bool {
-    when.0.iter().all(|(name, wished)| {
-        let Some(index) = part.recipe.option_index(name.as_str()) else { return false };
-        let Some((value, origin)) = &part.chosen[index].value else { return false };
-        if value::has_references(value) {
-            let said = format!("`{name}` decides which parts there are, so it must be written without references");
-            wrong.push(Diagnostic::error(said).at(origin, ""));
-            return false;
-        }
-        let kind = &part.recipe.options[index].kind;
-        value::fit_written(kind, value).is_ok_and(|value| value::answers(kind, &value, wished))
-    })
 }

@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Diagnostic, Origin};
 use crate::recipe::evaluate::{Place, World};
-use crate::recipe::schema::BUILT_IN;
+use crate::recipe::schema::{BUILT_IN, SERVICES};
 use crate::recipe::stack::OptionValue;
 use crate::recipe::{schema::Action, value};
 use crate::text::Text;
@@ -37,6 +37,7 @@ impl<'a> World<'a> {
         match (first.as_str(), rest) {
             ("item", [name]) if place.item.is_some() => Self::item(place, name),
             ("", [item, name]) if item == "item" && place.item.is_some() => Self::item(place, name),
+            ("", [name, word, rest @ ..]) if name == SERVICES => self.link(place.scope, word, rest, at),
             ("", [name, rest @ ..]) => self.own(place, name, rest, at),
             ("vars", [name]) => Target::Var(name),
             ("host", [name]) => match name.as_str() {
@@ -85,6 +86,21 @@ impl<'a> World<'a> {
 
     fn other<'p>(&self, name: &str, rest: &'p [String], at: &dyn Fn() -> Origin) -> Target<'p> {
         let Some(&part) = self.index.get(name) else { return self.no_such_part(name, at) };
+        match rest {
+            [services, word, rest @ ..] if services == SERVICES => self.link(part, word, rest, at),
+            _ => self.of_part(part, rest, at),
+        }
+    }
+
+    /// What a service that a part asked for gives; nothing, if it asked for none of that word.
+    fn link<'p>(&self, part: usize, word: &str, rest: &'p [String], at: &dyn Fn() -> Origin) -> Target<'p> {
+        match self.parts[part].links.get(word) {
+            Some((linked, _)) => self.of_part(*linked, rest, at),
+            None => Target::Known(OptionValue::None, None),
+        }
+    }
+
+    fn of_part<'p>(&self, part: usize, rest: &'p [String], at: &dyn Fn() -> Origin) -> Target<'p> {
         let Some((word, rest)) = rest.split_first() else {
             return self.built_in(part, "object", at).unwrap_or_else(|| self.unknown_option(part, "object", at));
         };

@@ -38,7 +38,7 @@ impl Evaluator<'_, '_> {
                 self.fitted(place, kind, raw, origin)
             }
             (OptionType::List(of), Value::List(list)) => self.list(place, of, list),
-            (OptionType::Any, Value::List(list)) => self.list(place, &OptionType::Any, list),
+            (OptionType::Any | OptionType::Sites, Value::List(list)) => self.list(place, &OptionType::Any, list),
             (OptionType::Any | OptionType::Table, Value::Table(table)) => {
                 let mut made = BTreeMap::new();
                 let mut is_failed = false;

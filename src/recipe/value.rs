@@ -73,6 +73,7 @@ pub(super) fn fit(kind: &OptionType, value: OptionValue, is_loose: bool) -> Resu
         | (OptionType::Int, value @ OptionValue::Int(_))
         | (OptionType::Float, value @ OptionValue::Float(_))
         | (OptionType::Duration, value @ OptionValue::Seconds(_))
+        | (OptionType::Sites, value @ OptionValue::List(_))
         | (OptionType::Table, value @ OptionValue::Table(_))
         | (OptionType::String | OptionType::Path | OptionType::Secret, value @ OptionValue::Text(_)) => Ok(value),
         (OptionType::List(of), OptionValue::List(list)) => {
@@ -121,6 +122,7 @@ fn from_text(kind: &OptionType, plain: &str, is_loose: bool) -> Option<OptionVal
         OptionType::Int => loose(plain.parse().ok().map(OptionValue::Int)),
         OptionType::Port if plain == "auto" => Some(OptionValue::Text(Text::literal(plain))),
         OptionType::Port => loose(plain.parse().ok().filter(|port| (1..=65_535).contains(port)).map(OptionValue::Int)),
+        OptionType::Sites => (plain == "*").then(|| OptionValue::List(Vec::new())),
         OptionType::Size => size(plain).map(OptionValue::Int),
         OptionType::Any
         | OptionType::List(_)

@@ -58,6 +58,8 @@ pub enum DataVerb {
     Dump,
     /// It puts what is in that folder in the place of the data.
     Load,
+    /// It tries what is in that folder in a scratch place, and leaves the data as they are.
+    Prove,
 }
 
 /// What the services of a part are while a [`DataCommand`] of it runs.
@@ -78,6 +80,7 @@ impl DataVerb {
         match self {
             Self::Dump => "dump",
             Self::Load => "load",
+            Self::Prove => "prove",
         }
     }
 }

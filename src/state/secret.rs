@@ -51,6 +51,34 @@ impl SecretEntry {
     }
 }
 
+/// What people take for want of a better one, or forget to change.
+const COMMON: [&str; 12] = [
+    "admin",
+    "changeit",
+    "changeme",
+    "change-me",
+    "default",
+    "demo",
+    "example",
+    "insecure",
+    "letmein",
+    "password",
+    "secret",
+    "test",
+];
+
+impl SecretEntry {
+    /// Whether it is short, of one letter, or begins as those that everybody tries.
+    #[must_use]
+    pub fn is_guessable(&self) -> bool {
+        let word = self.word.reveal().to_lowercase();
+        let mut letters: Vec<char> = word.chars().collect();
+        letters.sort_unstable();
+        letters.dedup();
+        word.len() < 8 || letters.len() < 4 || word.len() < 20 && COMMON.iter().any(|common| word.contains(common))
+    }
+}
+
 /// Random letters of the kernel's.
 ///
 /// # Panics

@@ -16,6 +16,9 @@ use crate::sandbox::Access;
 use crate::service::{ConfFile, Kind, SecretFile, ServiceSpec, Sockets};
 use crate::text::{Secrets, Text};
 
+/// The program of commands that this program does itself.
+const OURSELVES: &str = "jove-install";
+
 /// Asks the keeper for a service's process.
 pub(super) fn spawn(core: &Core, name: &PartName) -> Result<(), String> {
     let mut inner = core.inner.borrow_mut();
@@ -87,7 +90,13 @@ pub(super) fn argv(command: &[Text]) -> Result<Vec<String>, String> {
         Some(plain) => Ok(plain.to_owned()),
         None => Err(format!("its command holds `{text}`, which everybody could see; give it by variable or file")),
     };
-    command.iter().map(word).collect()
+    let mut words: Vec<String> = command.iter().map(word).collect::<Result<_, _>>()?;
+    if let Some(program) = words.first_mut().filter(|program| *program == OURSELVES) {
+        // Its own path may be gone by now; the file that runs is still there.
+        let own = std::env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
+        *program = own.display().to_string();
+    }
+    Ok(words)
 }
 
 /// Opens a service's log and FIFOs, if they are not open.

@@ -7,6 +7,8 @@ use minijinja::{Environment, Error, ErrorKind};
 
 /// Adds all filters.
 pub(super) fn add_to(environment: &mut Environment<'_>) {
+    // The folder of an object is a mark until its key is known.
+    environment.add_test("absolute", |path: &str| path.starts_with(['/', crate::text::MARK_OPEN]));
     environment.add_filter("tojson", to_json);
     environment.add_filter("py", |value: Value| python(&value));
     environment.add_filter("shell_quote", |text: String| shell_words::quote(&text).into_owned());

@@ -94,12 +94,15 @@ const CONDA: &[&str] = &["conda-before-link", "conda-after-link"];
 /// A reload needs a service that reloads: `supervisor::reload` has it.
 const RELOAD: &[&str] = &["reload-before-signal"];
 
+/// Those of data: `dump` has them.
+const DATA: &[&str] = crate::dump::CHECKPOINTS;
+
 /// The `number`-th write of a file, which the sweeps go through.
 const WRITE: &str = "write-before-rename";
 
 #[test]
 fn no_checkpoint_is_forgotten() {
-    let apart = [PYTHON, CONDA, RELOAD, &[WRITE], crate::source::CHECKPOINTS];
+    let apart = [PYTHON, CONDA, RELOAD, DATA, &[WRITE], crate::source::CHECKPOINTS];
     let killed: BTreeSet<&str> = [FIRST, SWITCH, CHANGED, ROLLBACK, COLLECT, WIPE, WIPE_DATA]
         .into_iter()
         .chain(apart)

@@ -207,7 +207,7 @@ fn shipped_profiles_resolve_with_their_examples() {
     let profiles = sandbox.run(&["profile", "list", "--json"]).success().json();
     let names: Vec<&str> =
         profiles.as_array().expect("a list").iter().filter_map(|profile| profile["name"].as_str()).collect();
-    assert_eq!(names, ["demo", "dev"]);
+    assert_eq!(names, ["demo", "dev", "production", "stage"]);
     for name in names {
         let shown = sandbox.run(&["profile", "show", name]).success();
         toml::from_str::<toml::Table>(shown.stdout()).expect("what is shown is the profile's file");

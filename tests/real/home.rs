@@ -30,7 +30,7 @@ static FILLING: Mutex<()> = Mutex::new(());
 const EVERYTHING: &str = r#"
 [parts.wps]
 recipe = "python"
-pypi   = ["pywps >=4.6"]
+pypi   = ["pywps >=4.6", "psycopg2-binary"]
 [parts.flask]
 recipe = "python"
 pypi   = ["flask"]
@@ -39,7 +39,7 @@ recipe = "python"
 pypi   = ["flask", "gunicorn", "redis", "psycopg2-binary", "celery[redis]", "packaging", "pymemcache"]
 [parts.django]
 recipe = "python"
-pypi   = ["django"]
+pypi   = ["django", "psycopg2-binary"]
 [parts.pyramid]
 recipe = "python"
 pypi   = ["pyramid"]

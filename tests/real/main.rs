@@ -16,6 +16,7 @@ mod home;
 mod markdown;
 mod own_python;
 mod packages;
+mod production;
 mod python;
 #[path = "../it/sandbox.rs"]
 mod sandbox;

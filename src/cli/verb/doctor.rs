@@ -1,17 +1,22 @@
 //! `doctor`.
 
 use crate::cli::Exit;
+use crate::cli::args::DoctorArguments;
 use crate::cli::face::Face;
 use crate::cli::render::table::table;
-use crate::ops::OpResult;
 use crate::ops::doctor::{self, Verdict};
+use crate::ops::{OpResult, production};
 
 /// Shows what this machine has; the exit code says whether something is missing.
 ///
 /// # Errors
 /// As [`doctor::doctor`].
-pub fn run(face: &Face) -> OpResult<Exit> {
-    let checks = doctor::doctor(&face.host)?;
+pub fn run(face: &Face, arguments: &DoctorArguments) -> OpResult<Exit> {
+    let checks = if arguments.production {
+        production::production(&face.place("doctor")?)?
+    } else {
+        doctor::doctor(&face.host)?
+    };
     face.result(&checks, || {
         let rows: Vec<Vec<String>> = checks
             .iter()

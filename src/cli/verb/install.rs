@@ -40,7 +40,9 @@ pub fn run(face: &Face, arguments: &InstallArguments) -> OpResult<Exit> {
     Ok(Exit::Ok)
 }
 
-fn text(place: &Place, summary: &Summary, quiet: bool) -> String {
+/// What came of it, for people.
+#[must_use]
+pub fn text(place: &Place, summary: &Summary, quiet: bool) -> String {
     let command = place.command();
     let took = seconds(summary.seconds);
     let mut text = changes(&summary.changed);

@@ -3,6 +3,7 @@
 pub mod boot;
 pub mod catalogue;
 pub mod doctor;
+pub mod dump;
 pub mod explain;
 pub mod generation;
 pub mod init;
@@ -18,5 +19,6 @@ pub mod service;
 pub mod shell;
 pub mod status;
 pub mod supervise;
+pub mod update;
 pub mod verify;
 pub mod wipe;

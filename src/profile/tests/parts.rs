@@ -368,7 +368,7 @@ fn all_mistakes_of_all_files_come_in_one_run() {
     2 | parts = 3
       |         ^
 
-    error: `sumary` means nothing in [profile], which holds example, name, summary
+    error: `sumary` means nothing in [profile], which holds example, locked, name, summary
      --> profiles/dev.toml:4:1
       |
     4 | sumary = "x"

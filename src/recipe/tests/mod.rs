@@ -5,6 +5,7 @@ mod fixture;
 mod making;
 mod policy;
 mod real;
+mod sites;
 mod spare;
 mod wild;
 

@@ -52,7 +52,7 @@ fn every_shipped_recipe_is_in_order() {
 
 #[test]
 fn the_examples_resolve_under_every_shipped_profile() {
-    for profile in ["demo", "dev"] {
+    for profile in ["demo", "dev", "production", "stage"] {
         let (stack, warnings) = install(profile, None).unwrap_or_else(|wrong| panic!("{profile}: {wrong}"));
         assert_eq!(warnings.0, [], "{profile}");
         let wps = &stack.parts["wps"];
@@ -68,7 +68,7 @@ fn a_wsgi_project_of_a_few_lines_resolves() {
     let folder = tempfile::tempdir().expect("folder");
     let text = "name = 'shop'\n[parts.env]\nrecipe = 'python'\npypi = ['flask']\n[parts.app]\nrecipe = 'wsgi'\nenv = '${env}'\napp = 'shop:app'\n";
     fs_err::write(folder.path().join("jove.toml"), text).expect("project");
-    for profile in ["demo", "dev"] {
+    for profile in ["demo", "dev", "production", "stage"] {
         let (stack, _) = install(profile, Some(folder.path().to_owned())).unwrap_or_else(|wrong| panic!("{wrong}"));
         assert!(!stack.parts["app"].services.is_empty());
     }

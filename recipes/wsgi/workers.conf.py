@@ -1,0 +1,36 @@
+# gunicorn's settings are a Python file.
+import os
+import socket
+
+# It would say that it is ready before any worker has loaded the application, so that its socket is ours: the first worker that
+# can answer says so. On a reload this file is read again by the same process.
+os.environ["JOVE_NOTIFY_SOCKET"] = os.environ.pop("NOTIFY_SOCKET", None) or os.environ.get("JOVE_NOTIFY_SOCKET", "")
+
+
+def post_worker_init(worker):
+    if os.environ["JOVE_NOTIFY_SOCKET"]:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+            ear.sendto(b"READY=1", os.environ["JOVE_NOTIFY_SOCKET"])
+
+
+# The socket is held by the supervisor, so that gunicorn can be replaced while it serves; this is where it is without one.
+bind = {{ ("unix:" ~ run ~ "/gunicorn.sock") | py }}
+umask = 0o077
+workers = {{ workers }}
+threads = {{ workers_threads }}
+worker_class = {{ ("gthread" if workers_threads > 1 else "sync") | py }}
+timeout = {{ timeout | int }}
+graceful_timeout = {{ graceful_timeout | int }}
+max_requests = {{ max_requests }}
+max_requests_jitter = {{ max_requests_jitter if max_requests else 0 }}
+# Loaded once, before the workers: less memory, and an application that cannot be loaded never starts.
+preload_app = True
+# Heartbeats of workers are files; memory is where they do not wait for a disk.
+worker_tmp_dir = {{ (data ~ "/tmp") | py }}
+errorlog = "-"
+accesslog = {{ "\"-\"" if access_log else "None" }}
+loglevel = {{ ("debug" if debug else "info") | py }}
+# The web server in front is the only one who can reach the socket, so what it says of the client is true.
+forwarded_allow_ips = "*"
+control_socket_disable = True
+proc_name = {{ name | py }}

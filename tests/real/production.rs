@@ -1,0 +1,215 @@
+//! The profiles `production` and `stage`: the shipped example and a Django project behind nginx with TLS, as an ordinary user,
+//! programs from Debian packages.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::home::{Home, get, has_debian, kill};
+
+const CLIENT: &str = include_str!("../recipes/wps_client.py");
+const ASK: &str = include_str!("production/ask.py");
+const PRODUCTION: &[&str] = &["-p", "production"];
+const STAGE: &[&str] = &["-p", "stage"];
+
+fn home() -> Option<Home> {
+    has_debian().then(Home::of_known_user).flatten()
+}
+
+/// The site's own certificate.
+fn certificate(home: &Home, place: &[&str]) -> PathBuf {
+    let prefix = home.status(place)["prefix"].as_str().unwrap().to_owned();
+    Path::new(&prefix).join("var/web/tls/certificate.pem")
+}
+
+/// What a browser gets that trusts the site's own certificate.
+#[track_caller]
+fn ask(home: &Home, place: &[&str], urls: &[&str]) -> Vec<Value> {
+    let client = home.write("ask.py", ASK);
+    let certificate = certificate(home, place).display().to_string();
+    let command = ["--", "python", client.to_str().unwrap(), &certificate];
+    let said = home.run(&[&["run", "env"], place, &command, urls].concat()).success();
+    said.stdout().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn plain_port(home: &Home, place: &[&str]) -> String {
+    let port = home.run(&[&["explain", "web.port", "--json"], place].concat()).success().json();
+    format!("http://127.0.0.1:{}/", port["value"])
+}
+
+#[test]
+fn the_example_runs_in_production() {
+    let Some(home) = home() else { return };
+    let client = home.write("wps_client.py", CLIENT);
+    let before = home.outside();
+    home.run(PRODUCTION).success();
+    let url = home.url(PRODUCTION, "web");
+    assert!(url.starts_with("https://127.0.0.1:"), "{url}");
+    is_careful(&home, &url);
+    // A WPS client that trusts the certificate speaks to it, and its queue is in the database.
+    let trust = format!("SSL_CERT_FILE={}", certificate(&home, PRODUCTION).display());
+    let command = ["--", "env", &trust, "python", client.to_str().unwrap(), &format!("{url}wps")];
+    let spoke = home.run(&[&["run", "env"], PRODUCTION, &command].concat()).success();
+    assert_eq!(spoke.stdout().lines().filter(|line| line.starts_with("ok: ")).count(), 16, "{}", spoke.stdout());
+    let again = home.run(&[PRODUCTION, &["--json"]].concat()).success();
+    assert_eq!(again.json()["changed"], serde_json::json!([]));
+
+    kill(&home.service(PRODUCTION, "wps")["pid"]);
+    home.until("the service after a kill", || ask(&home, PRODUCTION, &[&url])[0]["status"] == 200);
+    let wrong = home.run(&[PRODUCTION, &["--set", "wps.debug=true"]].concat()).code(1);
+    assert!(wrong.stderr().contains("`wps.debug` must be false under profile `production`"), "{}", wrong.stderr());
+    home.run(&[&["verify"], PRODUCTION].concat()).success();
+
+    is_dumped_and_loaded(&home);
+    home.run(&[&["wipe", "--data", "--yes"], PRODUCTION].concat()).success();
+    assert_eq!(format!("{:?}", home.processes()), "[]");
+    let client = home.folder().join("ask.py");
+    assert_eq!(before.changes(&home.outside().without(&client)), "");
+}
+
+/// TLS and what goes with it.
+fn is_careful(home: &Home, url: &str) {
+    let plain = plain_port(home, PRODUCTION);
+    let page = format!("{url}page/page.css");
+    let answers = ask(
+        home,
+        PRODUCTION,
+        &[url, &plain, &page, &format!("{url}outputs/README.txt"), &format!("{url}.jove/secret")],
+    );
+    let header = |index: usize, name: &str| answers[index]["headers"][name].as_str().unwrap_or_default().to_owned();
+    assert!(
+        answers[0]["status"] == 200 && answers[0]["text"].as_str().unwrap().contains("Demonstration WPS"),
+        "{answers:?}"
+    );
+    assert_eq!(header(0, "x-content-type-options"), "nosniff", "{answers:?}");
+    assert_eq!(header(0, "x-frame-options"), "SAMEORIGIN");
+    assert!(!header(0, "server").contains('/'), "no version is told: {answers:?}");
+    assert_eq!((&answers[1]["status"], header(1, "location")), (&301.into(), url.to_owned()));
+    assert!(answers[2]["status"] == 200 && header(2, "cache-control").contains("max-age=31536000"), "{answers:?}");
+    assert_eq!(header(2, "x-content-type-options"), "nosniff");
+    assert!(answers[3]["status"] == 200 && header(3, "content-security-policy").contains("sandbox"), "{answers:?}");
+    assert_eq!(answers[4]["status"], 404);
+    assert_eq!(get(&format!("{plain}.jove/health")).text, "well\n");
+    let mode = certificate(home, PRODUCTION).metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+fn is_dumped_and_loaded(home: &Home) {
+    let found = |subject: &str| {
+        let checks = home.run(&[&["doctor", "--production", "--json"], PRODUCTION].concat()).either(&[0, 1]).json();
+        let check = checks.as_array().unwrap().iter().find(|check| check["subject"] == subject).cloned();
+        check.unwrap_or_else(|| panic!("{checks}"))["verdict"].clone()
+    };
+    assert_eq!(
+        (found("services"), found("dumps"), found("web: TLS")),
+        ("good".into(), "missing".into(), "limited".into())
+    );
+    let dumped = home.run(&[&["dump", "--json"], PRODUCTION].concat()).success().json();
+    let parts = dumped["dump"]["parts"].as_object().unwrap();
+    for part in ["postgresql", "wps", "wps-postgresql"] {
+        assert_eq!(parts[part]["proven"], true, "{dumped}");
+    }
+    assert_eq!(found("dumps"), "good");
+    home.run(&[&["load"], PRODUCTION].concat()).success();
+    assert!(home.service(PRODUCTION, "wps")["state"] == "ready");
+}
+
+fn shop() -> Option<Home> {
+    let mut home = home()?;
+    home.enter("shop");
+    let shop = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/production/shop");
+    for entry in
+        walkdir::WalkDir::new(&shop).into_iter().map(Result::unwrap).filter(|entry| entry.file_type().is_file())
+    {
+        home.write(entry.path().strip_prefix(&shop).unwrap(), std::fs::read(entry.path()).unwrap());
+    }
+    Some(home)
+}
+
+#[test]
+fn a_django_project_lives_in_production() {
+    let Some(home) = shop() else { return };
+    home.run(PRODUCTION).success();
+    let url = home.url(PRODUCTION, "web");
+    let file = home.write("upload/note.txt", "<script>a note</script>");
+    let pages = ask(&home, PRODUCTION, &[&url, &format!("{url}upload {}", file.display()), &format!("{url}health")]);
+    let page = pages[0]["text"].as_str().unwrap();
+    assert!(page.contains("first edition, 1 items") && page.contains(&url), "{pages:?}");
+    assert_eq!((pages[1]["text"].as_str(), &pages[2]["status"]), (Some("/media/note.txt"), &200.into()), "{pages:?}");
+    // Collected with a digest in its name, and served by the web server, as are uploads, in which no script runs.
+    let css = page.split(", ").nth(2).unwrap();
+    let files =
+        ask(&home, PRODUCTION, &[&format!("{}{css}", url.trim_end_matches('/')), &format!("{url}media/note.txt")]);
+    assert!(css.starts_with("/static/shop.") && css.len() > "/static/shop.css".len(), "{page}");
+    assert!(files[0]["text"] == "body { color: teal }\n", "{files:?}");
+    assert!(files[0]["headers"]["cache-control"].as_str().unwrap().contains("max-age=31536000"), "{files:?}");
+    assert!(files[1]["headers"]["content-security-policy"].as_str().unwrap().contains("sandbox"), "{files:?}");
+
+    is_updated_or_not_at_all(&home, &url);
+    stage_stands_beside(&home, &url);
+    comes_back_from_a_dump(&home, &url);
+    home.run(&[&["wipe", "--data", "--yes"], PRODUCTION].concat()).success();
+    assert_eq!(format!("{:?}", home.processes()), "[]");
+}
+
+fn edit(home: &Home, from: &str, to: &str) {
+    let file = home.folder().join("site_of_shop/urls.py");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains(from));
+    home.write(&file, text.replace(from, to));
+}
+
+fn is_updated_or_not_at_all(home: &Home, url: &str) {
+    edit(home, "first edition", "second edition");
+    home.run(&[&["update"], PRODUCTION].concat()).success();
+    assert!(ask(home, PRODUCTION, &[url])[0]["text"].as_str().unwrap().contains("second edition"));
+    // Fails at its first request: the promise does not hold, and the old one is back by itself.
+    edit(home, "HttpResponse(\"well\")", "HttpResponse(1 / 0)");
+    let failed = home.run(&[&["update"], PRODUCTION].concat()).code(1);
+    assert!(failed.stderr().contains("app: answers"), "{}", failed.stderr());
+    assert!(ask(home, PRODUCTION, &[url])[0]["text"].as_str().unwrap().contains("second edition"));
+    edit(home, "HttpResponse(1 / 0)", "HttpResponse(\"well\")");
+    // Fails when it is loaded.
+    edit(home, "urlpatterns = [", "urlpatterns = nothing + [");
+    home.run(&[&["update"], PRODUCTION].concat()).code(1);
+    assert!(ask(home, PRODUCTION, &[url])[0]["text"].as_str().unwrap().contains("second edition"));
+    edit(home, "urlpatterns = nothing + [", "urlpatterns = [");
+    // What the lock does not say is not taken by an update.
+    let toml = std::fs::read_to_string(home.folder().join("jove.toml")).unwrap();
+    home.write("jove.toml", toml.replace("\"psycopg2-binary\"]", "\"psycopg2-binary\", \"packaging\"]"));
+    let locked = home.run(&[&["update"], PRODUCTION].concat()).code(1);
+    assert!(locked.stderr().contains("lock"), "{}", locked.stderr());
+    home.write("jove.toml", toml);
+    home.run(&[&["update"], PRODUCTION].concat()).success();
+}
+
+fn stage_stands_beside(home: &Home, url: &str) {
+    home.run(STAGE).success();
+    let stage = home.url(STAGE, "web");
+    assert_ne!(stage, url);
+    let page = &ask(home, STAGE, &[&stage])[0];
+    assert!(page["text"].as_str().unwrap().contains("second edition, 1 items"), "its own data: {page}");
+    assert!(page["text"].as_str().unwrap().contains("stage: a trial"), "{page}");
+    let diff = home.run(&["diff", "production", "stage", "--json"]).success().json();
+    assert!(diff.to_string().contains("stage: a trial"), "{diff}");
+    let dumped = home.run(&[&["dump", "app-postgresql", "--json"], PRODUCTION].concat()).success().json();
+    // What production holds, in stage.
+    home.run(&[&["load", dumped["dump"]["path"].as_str().unwrap()], STAGE].concat()).success();
+    let count = |place: &[&str], url: &str| ask(home, place, &[&format!("{url}count")])[0]["text"].clone();
+    assert_eq!(count(STAGE, &stage), count(PRODUCTION, url));
+    home.run(&[&["wipe", "--data", "--yes"], STAGE].concat()).success();
+}
+
+fn comes_back_from_a_dump(home: &Home, url: &str) {
+    let count = || ask(home, PRODUCTION, &[&format!("{url}count")])[0]["text"].clone();
+    let then = count();
+    home.run(&[&["dump"], PRODUCTION].concat()).success();
+    ask(home, PRODUCTION, &[url, url]);
+    assert_ne!(count(), then);
+    let prefix = home.status(PRODUCTION)["prefix"].as_str().unwrap().to_owned();
+    std::fs::remove_file(Path::new(&prefix).join("var/app-files/files/note.txt")).unwrap();
+    home.run(&[&["load"], PRODUCTION].concat()).success();
+    assert_eq!(count(), then);
+    assert_eq!(ask(home, PRODUCTION, &[&format!("{url}media/note.txt")])[0]["status"], 200);
+}
