@@ -226,7 +226,9 @@ pub fn seal(dumps: &Path, scratch: Scratch, manifest: Manifest) -> Result<Dump, 
 #[must_use]
 pub fn list(dumps: &Path) -> Vec<Dump> {
     let entries = std::fs::read_dir(dumps).into_iter().flatten().flatten();
-    let mut found: Vec<Dump> = entries.filter_map(|entry| read(&entry.path()).ok()).collect();
+    // One that is being made, or was when its maker died, is none.
+    let whole = entries.filter(|entry| !entry.file_name().to_string_lossy().starts_with(SCRATCH));
+    let mut found: Vec<Dump> = whole.filter_map(|entry| read(&entry.path()).ok()).collect();
     found.sort_by(|one, other| (&one.manifest.created, &one.name).cmp(&(&other.manifest.created, &other.name)));
     found
 }

@@ -133,7 +133,7 @@ fn changed(part: &DesiredPart, old: &PartRecord, services: &[ServiceSpec]) -> Op
             Some(_) | None => interrupts.push(spec.name.clone()),
         }
     }
-    let updated = services != part.services.as_slice();
+    let updated = services != part.services.as_slice() || part.data_version != old.data_version;
     let action = match (interrupts.is_empty() && replaces.is_empty(), reloads.is_empty()) {
         _ if rebuilt => Deed::Rebuild,
         (false, _) => Deed::Restart,
@@ -158,6 +158,9 @@ fn reasons(part: &DesiredPart, old: &PartRecord, rebuilt: bool) -> Vec<String> {
         let same_key = part.object.as_ref().map(|object| object.key) == old.key;
         let why = if same_key { "it is made again, as asked" } else { "this jove-install makes it in another way" };
         lines.push(why.to_owned());
+    }
+    if part.data_version != old.data_version {
+        lines.push("the format of its data changed".to_owned());
     }
     if lines.is_empty() {
         lines.push("the recipe's service changed".to_owned());

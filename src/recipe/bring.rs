@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Origin};
 use crate::name::PartName;
 use crate::profile::{Definition, Value};
 use crate::recipe::Catalogue;
-use crate::recipe::schema::{BRINGER, BringForm, SERVICES, When};
+use crate::recipe::schema::{BRINGER, BringForm, Recipe, SERVICES, When};
 use crate::recipe::select::{Active, Layers, choose, unknown_options};
 use crate::recipe::value;
 
@@ -205,9 +205,10 @@ impl<'a> Bringing<'_, 'a> {
         }
     }
 
-    fn brought(&mut self, active: &[Active<'a>], bringer: usize, form: &'a BringForm) -> Option<Active<'a>> {
-        let by = &active[bringer];
+    /// The recipe of a part that another brings.
+    fn brought_recipe(&mut self, active: &[Active<'a>], bringer: usize, form: &BringForm) -> Option<&'a Recipe> {
         let (name, origin) = &form.recipe;
+        let by = &active[bringer];
         let recipe = match self.catalogue.find(name) {
             Some(Ok(recipe)) => recipe,
             Some(Err(said)) => {
@@ -225,6 +226,25 @@ impl<'a> Bringing<'_, 'a> {
             self.wrong.push(Diagnostic::error(said).at(origin, ""));
             return None;
         }
+        Some(recipe)
+    }
+
+    /// What is brought has only options that its recipe knows.
+    fn brought_options(&mut self, form: &BringForm, recipe: &Recipe) {
+        let name = &form.recipe.0;
+        for (option, (_, origin)) in &form.options {
+            if recipe.option(option.as_str()).is_none() {
+                let said = Diagnostic::error(format!("recipe `{name}` has no option `{option}`")).at(origin, "");
+                let known = recipe.options.iter().map(|option| option.name.as_str());
+                self.wrong.push(said.nearest(option.as_str(), known));
+            }
+        }
+    }
+
+    fn brought(&mut self, active: &[Active<'a>], bringer: usize, form: &'a BringForm) -> Option<Active<'a>> {
+        let by = &active[bringer];
+        let (name, _) = &form.recipe;
+        let recipe = self.brought_recipe(active, bringer, form)?;
         let called =
             form.name.as_ref().map_or_else(|| name.clone(), |(called, _)| called.replace(BRINGER, by.name.as_str()));
         let named: PartName = match called.parse() {
@@ -249,13 +269,7 @@ impl<'a> Bringing<'_, 'a> {
             }
             unknown_options(&part.options, recipe, self.wrong);
         }
-        for (option, (_, origin)) in &form.options {
-            if recipe.option(option.as_str()).is_none() {
-                let said = Diagnostic::error(format!("recipe `{name}` has no option `{option}`")).at(origin, "");
-                let known = recipe.options.iter().map(|option| option.name.as_str());
-                self.wrong.push(said.nearest(option.as_str(), known));
-            }
-        }
+        self.brought_options(form, recipe);
         let table = self.definition.recipes.get(name);
         let chosen = recipe.options.iter().map(|spec| {
             let own = part.and_then(|part| part.options.get(&spec.name));

@@ -112,7 +112,9 @@ fn what_was_dumped_is_loaded() {
     words.run(&["load", loaded["before"].as_str().expect("a name")]).success();
     assert_eq!(words.said(), "two\n");
     let why: Vec<String> = words.dumps().iter().map(|dump| dump["why"].as_str().expect("why").to_owned()).collect();
-    assert_eq!(why, ["dump", "dump", "before load", "before load"]);
+    // What came may be older than the software: it is migrated again, with a way back of its own.
+    let expected = ["dump", "dump", "before load", "before migration", "before load", "before migration"];
+    assert_eq!(why, expected);
     // Stopped, it is dumped all the same, and stays stopped.
     words.run(&["stop"]).success();
     words.dump();

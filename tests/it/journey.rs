@@ -661,7 +661,7 @@ fn outside_a_project_there_is_help_and_nothing_is_installed() {
     ------- stderr -------
     error: there is no profile `demmo`
     hint: did you mean `demo`?
-    hint: the profiles here are demo, dev; a file is given by its path, as -p ./demmo.toml
+    hint: the profiles here are demo, dev, production, stage; a file is given by its path, as -p ./demmo.toml
     ------- exit 1 -------
     ");
     assert_snapshot!(life.run(&["-p", "demo", "status"]).text(), @r"
@@ -731,7 +731,7 @@ fn outside_a_project_there_is_help_and_nothing_is_installed() {
 fn a_project_is_begun_by_init() {
     let mut life = Sandbox::new();
     assert_snapshot!(life.run(&["init", "--app", "hello:app", "--name", "hello", "--stdout"]).text(), @r#"
-    # What this project is; how it runs is the profile's matter (jove-install -p dev, -p demo).
+    # What this project is; how it runs is the profile's matter (jove-install -p dev, -p demo, -p production).
     # Every option: jove-install recipe show wsgi
     name = "hello"
 
