@@ -164,7 +164,7 @@ fn names_on_the_command_line_must_be_there() {
     ------- stderr -------
     error: there is no profile `dve`
     hint: did you mean `dev`?
-    hint: the profiles here are demo, dev; a file is given by its path, as -p ./dve.toml
+    hint: the profiles here are demo, dev, production, stage; a file is given by its path, as -p ./dve.toml
     ------- exit 1 -------
     ");
     assert_snapshot!(life.run(&["-p", "./none.toml", "plan"]).text(), @r"

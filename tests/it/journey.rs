@@ -685,30 +685,34 @@ fn outside_a_project_there_is_help_and_nothing_is_installed() {
     let said = life.run(&["instal"]).code(64);
     assert_eq!(said.stderr(), "error: there is no verb `instal`\n\nhint: did you mean `install`?\n");
     assert_snapshot!(life.run(&["profile", "list"]).text(), @r"
-    demo  a demonstration on this machine, nothing to configure
-    dev   debug mode, editable sources, restart on change, verbose logs
+    demo        a demonstration on this machine, nothing to configure
+    dev         debug mode, editable sources, restart on change, verbose logs
+    production  one host, no root: nginx and TLS in front, workers, no debugging; updates from the lock alone
+    stage       production on other ports, with its own data and a visible mark
     ------- stderr -------
     ------- exit 0 -------
     ");
     assert_snapshot!(life.run(&["recipe", "list"]).text(), @r"
-    apache      Apache with mod_wsgi: a Python web application and files
-    celery      Celery: workers for an application's tasks, and their schedule
-    command     a long-running program of your own
-    cron        a command that runs at its times
-    file        files rendered from the project's own templates
-    gunicorn    gunicorn: a Python web application on several workers, behind a web server
-    haproxy     HAProxy: one address in front of several servers
-    mariadb     MariaDB: a relational database, as MySQL
-    memcached   memcached: a cache in memory
-    nginx       nginx: a web server in front of applications and files
-    packages    programs from packages of conda channels, of Debian and its kin, from archives or repositories, built from source, or those of this machine
-    postgresql  PostgreSQL: a relational database
-    python      a Python environment: an interpreter and packages from the Python package index
-    pywps       a Web Processing Service by PyWPS
-    rabbitmq    RabbitMQ: a broker of messages
-    redis       Redis: a store of keys and values in memory, with a queue and a cache
-    step        a command that is run once for its inputs and makes a folder
-    wsgi        a Python web application: module:callable, a .wsgi file or a PasteDeploy ini file
+    apache               Apache with mod_wsgi: a Python web application and files
+    celery               Celery: workers for an application's tasks, and their schedule
+    command              a long-running program of your own
+    cron                 a command that runs at its times
+    file                 files rendered from the project's own templates
+    folder               a folder for an application's files
+    gunicorn             gunicorn: a Python web application on several workers, behind a web server
+    haproxy              HAProxy: one address in front of several servers
+    mariadb              MariaDB: a relational database, as MySQL
+    memcached            memcached: a cache in memory
+    nginx                nginx: a web server in front of applications and files
+    packages             programs from packages of conda channels, of Debian and its kin, from archives or repositories, built from source, or those of this machine
+    postgresql           PostgreSQL: a relational database
+    postgresql-database  a database of its own, with its role, on this installation's PostgreSQL server
+    python               a Python environment: an interpreter and packages from the Python package index
+    pywps                a Web Processing Service by PyWPS
+    rabbitmq             RabbitMQ: a broker of messages
+    redis                Redis: a store of keys and values in memory, with a queue and a cache
+    step                 a command that is run once for its inputs and makes a folder
+    wsgi                 a Python web application: module:callable, a .wsgi file or a PasteDeploy ini file
     ------- stderr -------
     ------- exit 0 -------
     ");

@@ -48,8 +48,10 @@ fn the_example_runs_in_production() {
     assert!(url.starts_with("https://127.0.0.1:"), "{url}");
     is_careful(&home, &url);
     // A WPS client that trusts the certificate speaks to it, and its queue is in the database.
-    let trust = format!("SSL_CERT_FILE={}", certificate(&home, PRODUCTION).display());
-    let command = ["--", "env", &trust, "python", client.to_str().unwrap(), &format!("{url}wps")];
+    // Python's own client and `requests` are told of it by a variable each.
+    let trusted = certificate(&home, PRODUCTION).display().to_string();
+    let (own, requests) = (format!("SSL_CERT_FILE={trusted}"), format!("REQUESTS_CA_BUNDLE={trusted}"));
+    let command = ["--", "env", &own, &requests, "python", client.to_str().unwrap(), &format!("{url}wps")];
     let spoke = home.run(&[&["run", "env"], PRODUCTION, &command].concat()).success();
     assert_eq!(spoke.stdout().lines().filter(|line| line.starts_with("ok: ")).count(), 16, "{}", spoke.stdout());
     let again = home.run(&[PRODUCTION, &["--json"]].concat()).success();
