@@ -968,7 +968,7 @@ def healthy(application, options):
     seen = []
     path, _, query = options.health.partition("?")
     environ = {
-        "REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/" + path.lstrip("/"), "QUERY_STRING": query,
+        "REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": options.mount.rstrip("/") + "/" + path.lstrip("/"), "QUERY_STRING": query,
         "SERVER_PROTOCOL": "HTTP/1.1", "SERVER_NAME": options.host, "SERVER_PORT": str(options.port),
         "HTTP_HOST": "%s:%d" % (options.host, options.port), "REMOTE_ADDR": "127.0.0.1",
         "wsgi.version": (1, 0), "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(), "wsgi.errors": sys.stderr,

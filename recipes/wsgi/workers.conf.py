@@ -1,4 +1,5 @@
 # gunicorn's settings are a Python file.
+import importlib.util
 import os
 import socket
 
@@ -7,7 +8,17 @@ import socket
 os.environ["JOVE_NOTIFY_SOCKET"] = os.environ.pop("NOTIFY_SOCKET", None) or os.environ.get("JOVE_NOTIFY_SOCKET", "")
 
 
+def first():
+    found = importlib.util.spec_from_file_location("first", {{ (object ~ "/first.py") | py }})
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
 def post_worker_init(worker):
+    # Those that come later, in the place of others, are not asked: a moment without a database is no reason to end.
+    if worker.age <= worker.cfg.workers:
+        first().ask(worker.wsgi, {{ url | py }}, {{ ((health if health is defined else "") or "") | py }})
     if os.environ["JOVE_NOTIFY_SOCKET"]:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
             ear.sendto(b"READY=1", os.environ["JOVE_NOTIFY_SOCKET"])

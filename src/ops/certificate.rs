@@ -131,8 +131,6 @@ fn closed(key: &Path) -> OpResult<()> {
 pub fn stay(request: &Request, every: Duration, say: &mut dyn FnMut(&str)) -> ! {
     let mut seen = crate::fs::stat_stamp(&request.certificate);
     loop {
-        // Short, because a suspended machine's clock jumps, and a long sleep would not notice.
-        std::thread::sleep(every);
         let outcome = ensure(request);
         let now = crate::fs::stat_stamp(&request.certificate);
         match outcome {
@@ -146,6 +144,8 @@ pub fn stay(request: &Request, every: Duration, say: &mut dyn FnMut(&str)) -> ! 
             Err(error) => say(&format!("error: {error}")),
         }
         seen = now;
+        // Short, because a suspended machine's clock jumps, and a long sleep would not notice.
+        std::thread::sleep(every);
     }
 }
 
