@@ -135,10 +135,14 @@ fn a_django_project_lives_in_production() {
     home.run(PRODUCTION).success();
     let url = home.url(PRODUCTION, "web");
     let file = home.write("upload/note.txt", "<script>a note</script>");
-    let pages = ask(&home, PRODUCTION, &[&url, &format!("{url}upload {}", file.display()), &format!("{url}health")]);
+    let upload = format!("{url}upload {}", file.display());
+    let pages = ask(&home, PRODUCTION, &[&url, &upload, &format!("{url}health"), &format!("{url}peek")]);
     let page = pages[0]["text"].as_str().unwrap();
     assert!(page.contains("first edition, 1 items") && page.contains(&url), "{pages:?}");
     assert_eq!((pages[1]["text"].as_str(), &pages[2]["status"]), (Some("/media/note.txt"), &200.into()), "{pages:?}");
+    if jove_install::sandbox::Machine::current().landlock.is_ok() {
+        assert_eq!(pages[3]["text"], "reached:");
+    }
     // Collected with a digest in its name, and served by the web server, as are uploads, in which no script runs.
     let css = page.split(", ").nth(2).unwrap();
     let files =
