@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::core::Core;
 use super::entry::Entry;
 use super::pump::Pump;
 use crate::host::Host;
+use crate::keeper::fifo;
 use crate::keeper::message::{Note, Request, Spawn};
 use crate::name::PartName;
 use crate::sandbox::Access;
@@ -18,6 +19,9 @@ use crate::text::{Secrets, Text};
 
 /// The program of commands that this program does itself.
 const OURSELVES: &str = "jove-install";
+
+/// Where locks and memory that processes share are files, which nobody keeps.
+const SHARED_MEMORY: &str = "/dev/shm";
 
 /// Asks the keeper for a service's process.
 pub(super) fn spawn(core: &Core, name: &PartName) -> Result<(), String> {
@@ -50,7 +54,7 @@ pub(super) fn spawn(core: &Core, name: &PartName) -> Result<(), String> {
         addresses: spec.held().to_vec(),
         tells_pid: spec.sockets == Sockets::ListenFds,
         notifies: spec.notifies(),
-        access: access(core, &spec),
+        access: access(core, entry.child.as_str(), &spec),
         folder: spec.folder,
         note,
         limits: spec.limits,
@@ -60,11 +64,14 @@ pub(super) fn spawn(core: &Core, name: &PartName) -> Result<(), String> {
 
 /// The files of a service that may only write where it was said: there, below its own folders, and to devices. It reads what it
 /// likes but the secrets of the prefix.
-fn access(core: &Core, spec: &ServiceSpec) -> Option<Access> {
+fn access(core: &Core, child: &str, spec: &ServiceSpec) -> Option<Access> {
     let writes = spec.writes.as_ref()?;
+    // Programs that are told to log into /dev/stdout open what is behind it by its name.
+    let output = fifo::STREAMS.map(|stream| fifo::path(&core.run, child, stream));
+    let shared = output.into_iter().chain([PathBuf::from(SHARED_MEMORY)]).filter(|place| place.exists());
     let own = [core.layout.data(&spec.part), core.run.join(spec.part.as_str()), core.run.join(spec.name.as_str())];
     let own = own.into_iter().filter(|folder| folder.is_dir());
-    let places = writes.iter().cloned().chain(spec.folders.iter().cloned()).chain(own);
+    let places = writes.iter().cloned().chain(spec.folders.iter().cloned()).chain(own).chain(shared);
     Some(places.fold(Access::read_all().hide(core.layout.state()), Access::write))
 }
 

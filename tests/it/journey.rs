@@ -712,6 +712,7 @@ fn outside_a_project_there_is_help_and_nothing_is_installed() {
     rabbitmq             RabbitMQ: a broker of messages
     redis                Redis: a store of keys and values in memory, with a queue and a cache
     step                 a command that is run once for its inputs and makes a folder
+    upkeep               a verb of jove-install that is run for this installation at its times
     wsgi                 a Python web application: module:callable, a .wsgi file or a PasteDeploy ini file
     ------- stderr -------
     ------- exit 0 -------

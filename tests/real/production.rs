@@ -113,6 +113,10 @@ fn is_dumped_and_loaded(home: &Home) {
         assert_eq!(parts[part]["proven"], true, "{dumped}");
     }
     assert_eq!(found("dumps"), "good");
+    // The profile's own, at night.
+    home.run(&[&["run-now", "nightly-dump"], PRODUCTION].concat()).success();
+    let dumps = home.run(&[&["dump", "--list", "--json"], PRODUCTION].concat()).success().json();
+    assert_eq!(dumps.as_array().map(Vec::len), Some(2), "{dumps}");
     home.run(&[&["load"], PRODUCTION].concat()).success();
     assert!(home.service(PRODUCTION, "wps")["state"] == "ready");
 }

@@ -24,7 +24,7 @@ fn limits_and_standing_are_as_said() {
     };
     prefix.generation(1, vec![ServiceSpec { limits, ..prefix.service("web", &script) }]);
     prefix.commit(1);
-    let log = until("its words", || Some(prefix.log("web")).filter(|log| log.lines().count() == 5));
+    let log = until("its words", || Some(prefix.log("web")).filter(|log| log.lines().count() == 6));
     assert_eq!(log, "77\n0\n0027\n7\n500\n");
 }
 
@@ -88,7 +88,7 @@ fn it_writes_only_where_it_was_said_and_reads_no_secrets() {
     fs::write(prefix.path("state.toml"), "secret").expect("write");
     let script = format!(
         "echo fine > allowed/a && echo own > var/web/b && cat allowed/a var/web/b; echo no > elsewhere || echo refused; \
-         cat state.toml || echo hidden; sh -c 'echo no > elsewhere' || echo refused too; {FOREVER}"
+         cat state.toml || echo hidden; sh -c 'echo no > elsewhere' || echo refused too; echo said > /dev/stdout; {FOREVER}"
     );
     let writes = Some(vec![prefix.path("allowed")]);
     let folders = vec![prefix.path("var/web")];
@@ -97,8 +97,8 @@ fn it_writes_only_where_it_was_said_and_reads_no_secrets() {
         vec![ServiceSpec { writes, folders, ..prefix.service("web", &format!("exec 2>/dev/null; {script}")) }],
     );
     prefix.commit(1);
-    let log = until("its words", || Some(prefix.log("web")).filter(|log| log.lines().count() == 5));
-    assert_eq!(log, "fine\nown\nrefused\nhidden\nrefused too\n");
+    let log = until("its words", || Some(prefix.log("web")).filter(|log| log.lines().count() == 6));
+    assert_eq!(log, "fine\nown\nrefused\nhidden\nrefused too\nsaid\n");
     assert!(!prefix.path("elsewhere").exists());
     // What it is to write must be there.
     let writes = Some(vec![prefix.path("missing")]);
