@@ -23,7 +23,15 @@ fn parses(words: &[String], place: &str) {
 #[test]
 fn every_command_of_the_documents_parses() {
     let mut count = 0;
-    for file in ["README.md", "recipes/README.md", "docs/recipes.md", "CONTRIBUTING.md", "benches/README.md"] {
+    for file in [
+        "README.md",
+        "recipes/README.md",
+        "docs/production.md",
+        "docs/recipes.md",
+        "docs/supervisor.md",
+        "CONTRIBUTING.md",
+        "benches/README.md",
+    ] {
         let text = repository(file);
         for block in ["sh", "text", "console"].into_iter().flat_map(|language| blocks(&text, language)) {
             for words in commands(&block) {
@@ -110,11 +118,12 @@ fn toml_of_the_documents_loads() {
     let sandbox = Sandbox::new();
     sandbox.write("requirements.txt", "flask\n");
     sandbox.write("processes/__init__.py", "PROCESSES = []\n");
-    let readme = repository("README.md");
-    let found = blocks(&readme, "toml");
-    assert!(!found.is_empty());
-    for block in found {
-        resolves(&sandbox, &block, "README.md");
+    for file in ["README.md", "docs/production.md"] {
+        let found = blocks(&repository(file), "toml");
+        assert!(!found.is_empty());
+        for block in found {
+            resolves(&sandbox, &block, file);
+        }
     }
     // Each recipe tells at its head how it is used.
     for recipe in ["apache", "pywps", "wsgi"] {
