@@ -276,7 +276,8 @@ fn trees(loaded: &Loaded, stack: &Stack, stamps: &mut BTreeMap<PathBuf, Stamp>) 
     let mut trees = BTreeMap::new();
     for part in stack.parts.values() {
         let inputs = strings(part, "inputs").into_iter().map(PathBuf::from).filter(|_| part.action == "step");
-        for folder in part.sources.iter().map(|source| source.from.clone()).chain(inputs) {
+        let sources = part.sources.iter().filter(|source| source.object.is_none());
+        for folder in sources.map(|source| source.from.clone()).chain(inputs) {
             if trees.contains_key(&folder) {
                 continue;
             }

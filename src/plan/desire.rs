@@ -186,7 +186,7 @@ impl Lowering<'_> {
                 impure.insert(format!("runs on the Python {version} of this machine ({path})"));
                 resolved.interpreter.clone()
             }
-            InterpreterFrom::Object { part, copy } => resolved.interpreter.moved(copy, self.folders.get(part)?),
+            InterpreterFrom::Object { part, copy, .. } => resolved.interpreter.moved(copy, self.folders.get(part)?),
         };
         impure.extend(resolved.editable.iter().map(|source| format!("{} is used in place", source.folder.display())));
         let built = resolved.packages.iter().filter(|(_, file)| file.is_source());
@@ -273,10 +273,24 @@ impl Lowering<'_> {
                 }
             })
             .collect();
-        FilesAction { files, trees: part.sources.iter().map(|source| self.tree(source)).collect() }
+        let trees = part.sources.iter().map(|source| self.tree(part, source)).collect();
+        FilesAction { files, trees }
     }
 
-    fn tree(&self, source: &crate::recipe::SourceTree) -> Tree {
+    fn tree(&mut self, part: &ResolvedPart, source: &crate::recipe::SourceTree) -> Tree {
+        if let Some(object) = &source.object {
+            let Some(folder) = self.folders.get(object).cloned() else {
+                self.no_object(part, object);
+                return Tree {
+                    from: TreeSource::Folder(source.from.clone()),
+                    to: source.to.clone(),
+                    digest: Digest::of(""),
+                };
+            };
+            // An object is known by its folder's name.
+            let digest = Digest::of_json(&(folder.file_name().map(|name| name.to_string_lossy()), &source.from));
+            return Tree { from: TreeSource::Folder(folder.join(&source.from)), to: source.to.clone(), digest };
+        }
         let project = &self.stack.project;
         let from = match (&project.example, source.from.strip_prefix(&project.folder)) {
             (Some(recipe), Ok(folder)) => TreeSource::Example { recipe: recipe.clone(), folder: folder.to_owned() },

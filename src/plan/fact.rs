@@ -51,6 +51,10 @@ pub(super) fn facts(
         facts.extend(inputs.filter_map(|path| Some((format!("input {path}"), digest(&path)?))));
     }
     for source in &part.sources {
+        // Of another object's it is told by that object.
+        if source.object.is_some() {
+            continue;
+        }
         let digest = snapshot.trees.get(&source.from).map_or(String::new(), Digest::short);
         facts.insert(format!("folder {}", source.to.display()), digest);
     }

@@ -266,6 +266,7 @@ impl Evaluator<'_, '_> {
             ("prefix", layout.root().display().to_string()),
             ("profile", self.world.definition.profile.clone()),
             ("project", self.world.definition.project.name.clone()),
+            ("project_folder", self.world.definition.project.folder.display().to_string()),
             ("run", run.display().to_string()),
         ] {
             values.insert(name.to_owned(), value.into());
@@ -287,11 +288,20 @@ impl Evaluator<'_, '_> {
             _ => return Ok(None),
         };
         let to = self.inside(&place, &form.to, "where a source goes")?;
-        let Some(from) = text.as_plain().map(PathBuf::from) else {
-            let said = Diagnostic::error(format!("`{text}` lies in an object, which cannot be copied into another"));
-            return Err(self.say(&place, said.at(&form.from.1, "")));
+        let (object, from) = match text.pieces() {
+            [Piece::Object { object }] => (Some(object.clone()), PathBuf::new()),
+            [Piece::Object { object }, Piece::Literal(below)] if below.starts_with('/') => {
+                (Some(object.clone()), PathBuf::from(below.trim_start_matches('/')))
+            }
+            _ => match text.as_plain() {
+                Some(plain) => (None, PathBuf::from(plain)),
+                None => {
+                    let said = Diagnostic::error(format!("`{text}` is no folder that can be copied"));
+                    return Err(self.say(&place, said.at(&form.from.1, "")));
+                }
+            },
         };
-        Ok(Some(SourceTree { from, to, origin: self.said_by(part, &form.from) }))
+        Ok(Some(SourceTree { from, object, to, origin: self.said_by(part, &form.from) }))
     }
 
     /// Where the option was set that a text consists of: that is what a user can change.

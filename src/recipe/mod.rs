@@ -6,6 +6,7 @@
 mod bring;
 pub mod catalogue;
 mod check;
+mod checkout;
 mod data;
 mod evaluate;
 pub mod explain;

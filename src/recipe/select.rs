@@ -10,7 +10,7 @@ use crate::profile::edit;
 use crate::profile::{Definition, Need, Part, Setting, Value};
 use crate::recipe::Catalogue;
 use crate::recipe::schema::{OptionSpec, OptionType, Recipe, Written};
-use crate::recipe::{bring, site};
+use crate::recipe::{bring, checkout, site};
 
 /// A part that is active, before its values are resolved.
 pub(super) struct Active<'a> {
@@ -112,6 +112,7 @@ pub(super) fn select<'a>(
         }
     }
     bring::bring(definition, catalogue, layers, &mut active, wrong);
+    checkout::check_out(definition, catalogue, layers, &mut active, wrong);
     site::name_sites(&mut active, wrong);
     unmade(definition, &active, wrong);
     tables(definition, catalogue, wrong);

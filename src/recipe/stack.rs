@@ -125,8 +125,11 @@ pub struct FilePart {
 /// A folder that is copied into a part's object.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceTree {
-    /// The folder, absolute. Below [`Project::folder`] of an example it is read from the binary instead.
+    /// The folder, absolute; within `object` relative to that. Below [`Project::folder`] of an example it is read from the
+    /// binary instead.
     pub from: PathBuf,
+    /// The part in whose object it is: what a provider gave is not in the way of what is made from it.
+    pub object: Option<PartName>,
     /// Relative to the object.
     pub to: PathBuf,
     /// Where it was said.

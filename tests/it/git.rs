@@ -152,3 +152,90 @@ fn what_is_said_of_a_repository_is_checked() {
         assert!(output.stderr().contains(told), "{}", output.stderr());
     }
 }
+
+/// A recipe with a folder of sources, as those of applications have it.
+const SITE: &str = "summary = 'a site'\naction = 'files'\n[options.source]\ntype = 'path'\ndefault = '.'\ndoc = 'Its folder.'\n\
+    [[source]]\nfrom = '${.source}'\nto = 'app'\n[[file]]\npath = 'where'\ncontent = '{{ source }}'\n";
+
+fn site(life: &Life, address: &str) {
+    life.sandbox.write("recipes/site/recipe.toml", SITE);
+    life.define(&format!("[parts.web]\nrecipe = 'site'\nsource = '{address}'\n"));
+}
+
+fn served(life: &Life, file: &str) -> String {
+    let script = format!("cat {}/current/../../store/*-web/app/{file} | tail -n 1", life.prefix().display());
+    life.run(&["run", "web", "--", "sh", "-c", &script]).success().stdout().to_owned()
+}
+
+#[test]
+fn an_applications_source_may_be_a_commit_and_moves_only_when_that_is_asked() {
+    let life = life();
+    let address = format!("git+file://{}@main", life.sandbox.path("work/app").display());
+    site(&life, &address);
+    let first = git(&life, "app", &["rev-parse", "HEAD"]);
+    life.sandbox.write("app/hello.txt", "not committed\n");
+    let said = life.run(&["install"]).success();
+    assert!(said.stderr().contains("has work that is not committed: it is not taken"), "{}", said.stderr());
+    assert_eq!(served(&life, "hello.txt"), "one\n");
+    let lock = life.sandbox.read("jove.lock");
+    assert!(lock.contains(&first) && !lock.contains("file://"), "{lock}");
+    assert!(life.run(&["graph"]).stdout().contains("web-source (packages) [object]"));
+    assert_eq!(life.run(&["plan"]).success().stdout(), "nothing to do: all 2 parts are as wished\n");
+    let second = commit(&life, "app", "hello.txt", "two\n");
+    life.install();
+    assert_eq!(served(&life, "hello.txt"), "one\n");
+    // The part's own name moves what it brought.
+    life.run(&["update", "--quiet", "--upgrade", "web"]).success();
+    assert!(life.sandbox.read("jove.lock").contains(&second));
+    life.run(&["gc", "--keep", "0"]).success();
+    assert_eq!(served(&life, "hello.txt"), "two\n");
+    commit(&life, "app", "web/inner/hello.txt", "inner\n");
+    site(&life, &format!("{address}#subdirectory=web/inner"));
+    life.run(&["install", "--quiet", "--upgrade", "web-source"]).success();
+    life.run(&["gc", "--keep", "0"]).success();
+    assert_eq!(served(&life, "hello.txt"), "inner\n");
+    life.run(&["verify"]).success();
+}
+
+#[test]
+fn a_source_whose_remote_is_gone_or_was_rewritten_is_told_and_what_runs_stays() {
+    let life = life();
+    let address = format!("git+file://{}@main", life.sandbox.path("work/app").display());
+    site(&life, &address);
+    life.install();
+    let first = git(&life, "app", &["rev-parse", "HEAD"]);
+    git(&life, "app", &["commit", "--quiet", "--amend", "--message", "rewritten"]);
+    git(&life, "app", &["reflog", "expire", "--expire=now", "--all"]);
+    git(&life, "app", &["gc", "--quiet", "--prune=now"]);
+    // What is locked and cached is as it was; without the cache it is gone for good, and that is said.
+    life.run(&["install", "--quiet", "--force", "web"]).success();
+    assert!(life.sandbox.read("jove.lock").contains(&first));
+    fs_err::remove_dir_all(life.sandbox.home().join(".cache")).expect("an empty cache");
+    let said = life.run(&["install", "--quiet", "--force", "web-source"]).code(1);
+    assert!(
+        said.stderr().contains("its history was rewritten") && said.stderr().contains("--upgrade"),
+        "{}",
+        said.stderr()
+    );
+    assert_eq!(served(&life, "hello.txt"), "one\n");
+    fs_err::rename(life.sandbox.path("work/app"), life.sandbox.path("work/away")).expect("moved");
+    let said = life.run(&["install", "--quiet", "--upgrade", "web"]).code(1);
+    assert!(said.stderr().contains("cannot be read"), "{}", said.stderr());
+    assert_eq!(served(&life, "hello.txt"), "one\n");
+}
+
+#[test]
+fn an_address_that_is_none_is_told_where_it_is_written() {
+    let life = life();
+    for (address, told) in [
+        ("git+example.org/app.git", "it has no scheme"),
+        ("git+ext::sh://x", "is no address of a repository"),
+        ("git+https://h.example/app.git#egg=app", "neither `subdirectory=FOLDER` nor `submodules`"),
+        ("git+https://h.example/app.git@-x", "is no branch, tag or commit"),
+        ("git+https://${vars.HOST}/app.git", "must be written without references"),
+    ] {
+        site(&life, address);
+        let said = life.run(&["plan"]).code(1);
+        assert!(said.stderr().contains(told), "{address}: {}", said.stderr());
+    }
+}

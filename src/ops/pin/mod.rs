@@ -124,7 +124,9 @@ fn wants_resolution(
 }
 
 fn upgrades(wishes: &Wishes, part: &ResolvedPart) -> bool {
-    wishes.upgrade.as_deref().is_some_and(|name| name == "*" || name == part.name.as_str())
+    // What a part brought is its own affair.
+    let by = part.brought_by.as_ref().map(PartName::as_str);
+    wishes.upgrade.as_deref().is_some_and(|name| name == "*" || name == part.name.as_str() || Some(name) == by)
 }
 
 fn text(part: &ResolvedPart, option: &str) -> Option<String> {

@@ -25,6 +25,7 @@ use crate::archive::{ArchiveError, Limits, unpack};
 use crate::digest::Sha256;
 use crate::net::CacheError;
 use crate::process::ProcessError;
+use crate::progress::Event;
 
 pub use repository::Reference;
 
@@ -253,7 +254,13 @@ impl Provider for Checkouts {
     fn resolve(&self, kit: &Kit<'_>, _before: &[Pinned]) -> Result<Vec<Pinned>, ProvideError> {
         let mut pins = Vec::new();
         for item in &self.items {
-            let commit = Repository::open(kit, &item.url)?.find(&item.reference)?;
+            let repository = Repository::open(kit, &item.url)?;
+            let commit = repository.find(&item.reference)?;
+            if repository.has_uncommitted_work() {
+                let text = format!("{} has work that is not committed: it is not taken", repository.shown());
+                kit.report.report(Event::Note(text));
+            }
+            drop(repository);
             pins.extend(item.collect(kit, &commit)?);
         }
         Ok(pins)

@@ -187,6 +187,19 @@ impl<'a> Repository<'a> {
         found.ok_or_else(|| GitError::NoReference { url: self.shown(), reference: name.clone() })
     }
 
+    /// Whether it is a folder of this machine with work that is not committed. Nothing there is touched, not even git's index.
+    pub(super) fn has_uncommitted_work(&self) -> bool {
+        let path = self.url.strip_prefix("file://").unwrap_or(&self.url);
+        let folder = Path::new(path);
+        if !folder.is_absolute() || !folder.join(".git").exists() {
+            return false;
+        }
+        let run = self.run(&["status", "--porcelain"]).folder(folder);
+        let run = run.var("GIT_DIR", folder.join(".git").display().to_string());
+        let run = run.var("GIT_WORK_TREE", folder.display().to_string()).var("GIT_OPTIONAL_LOCKS", "0");
+        run.capture().go().is_ok_and(|done| !done.stdout.is_empty())
+    }
+
     fn has(&self, commit: &str) -> bool {
         // The tree, too: a fetch that was killed may have left the commit alone.
         self.local(&["rev-parse", "--quiet", "--verify", &format!("{commit}^{{tree}}")]).is_ok()
