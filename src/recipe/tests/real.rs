@@ -73,3 +73,16 @@ fn a_wsgi_project_of_a_few_lines_resolves() {
         assert!(!stack.parts["app"].services.is_empty());
     }
 }
+
+#[test]
+fn a_relative_folder_of_the_web_server_is_the_projects() {
+    let folder = tempfile::tempdir().expect("folder");
+    let text = "name = 'site'\n[parts.web]\nrecipe = 'nginx'\nlocations = { '/static/' = 'static', '/far/' = '/srv/far', '/app/' = 'http://127.0.0.1:5000' }\n";
+    fs_err::write(folder.path().join("jove.toml"), text).expect("project");
+    let (stack, _) = install("dev", Some(folder.path().to_owned())).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let files = stack.parts["web"].files.iter();
+    let text =
+        files.map(|file| file.content.to_marked()).find(|text| text.contains("/srv/far")).expect("a configuration");
+    assert!(text.contains(&format!("alias {}/static/;", folder.path().display())), "{text}");
+    assert!(text.contains("alias /srv/far/;") && text.contains("proxy_pass http://127.0.0.1:5000;"), "{text}");
+}
