@@ -1,4 +1,7 @@
--- The user and its databases, as often as it is run.
+-- The spare administrator, the user and its databases, as often as it is run.
+CREATE USER IF NOT EXISTS 'root-spare'@'localhost';
+ALTER USER 'root-spare'@'localhost' IDENTIFIED BY '{{ spare_password }}';
+GRANT ALL PRIVILEGES ON *.* TO 'root-spare'@'localhost' WITH GRANT OPTION;
 {% set hosts = ["localhost", "127.0.0.1"] if port else ["localhost"] -%}
 {% for host in hosts -%}
 CREATE USER IF NOT EXISTS '{{ user }}'@'{{ host }}';

@@ -1,5 +1,9 @@
--- The role and its databases, as often as it is run. The password comes by a variable, so that no file or argument has it.
+-- The roles and databases, as often as it is run. Passwords come by variables, so that no file or argument has them.
 \getenv password APP_PASSWORD
+\getenv spare SPARE_PASSWORD
+SELECT 'CREATE ROLE "{{ admin }}-spare" SUPERUSER LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{{ admin }}-spare')
+\gexec
+ALTER ROLE "{{ admin }}-spare" SUPERUSER LOGIN PASSWORD :'spare';
 SELECT 'CREATE ROLE "{{ user }}" LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{{ user }}')
 \gexec
 ALTER ROLE "{{ user }}" LOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB PASSWORD :'password';

@@ -63,6 +63,7 @@ fn databases_brokers_and_apache_run_from_packages() {
     is_closed_to_others(&office);
     comes_back(&office);
     gives_its_data_and_takes_it(&office);
+    takes_new_passwords_of_administrators(&office);
     office.home.run(&["verify"]).code(0);
     // Erlang's name server is no daemon that stays.
     office.home.run(&["stop"]).success();
@@ -100,6 +101,24 @@ fn comes_back(office: &Office) {
     let first = rows().unwrap();
     kill(&office.home.service(&[], "db")["pid"]);
     office.home.until("the database after a kill", || rows().is_some_and(|now| now > first));
+}
+
+fn takes_new_passwords_of_administrators(office: &Office) {
+    let ask = |word: &str, user: &str| {
+        let (password, user) = (format!("MYSQL_PWD={word}"), format!("--user={user}"));
+        office.told("db", &["env", &password, "mariadb", &user, "--batch", "--skip-column-names", "--execute=select 7"])
+    };
+    for (secret, user) in
+        [("db.admin_password", "root"), ("db.spare_password", "root-spare"), ("db.admin_password", "root")]
+    {
+        let word = || office.home.run(&["secret", "show", secret]).success().stdout().trim().to_owned();
+        let former = word();
+        assert_eq!(ask(&former, user), "7");
+        office.home.run(&["secret", "rotate", secret]).success();
+        office.home.run(&["install"]).success();
+        assert!(ask(&former, user).contains("ERROR 1045"), "{secret}");
+        assert_eq!(ask(&word(), user), "7", "{secret}");
+    }
 }
 
 fn gives_its_data_and_takes_it(office: &Office) {

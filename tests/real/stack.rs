@@ -96,9 +96,36 @@ fn lives(home: &Home) {
     home.run(&["install"]).success();
     assert!(get(&url).text.starts_with("db 5 as app"), "{:?}", get(&url));
 
+    takes_new_passwords_of_superusers(home, &database);
+    assert!(get(&url).text.starts_with("db 6 as app"), "{:?}", get(&url));
+
     home.run(&["wipe", "--data", "--yes"]).success();
     assert_eq!(shared_memory(home), [""; 0]);
     assert_eq!(before.changes(&home.outside()), "");
+}
+
+/// What is rotated opens the database after the next run, and what was before opens nothing any more.
+fn takes_new_passwords_of_superusers(home: &Home, database: &str) {
+    let admin = |word: &str, user: &str| {
+        let password = format!("PGPASSWORD={word}");
+        let ask = ["psql", database, "--username", user, "--tuples-only", "--command=select 7", "shop"];
+        let said = home.run(&[&["run", "db", "--", "env", &password][..], &ask].concat());
+        format!("{}{}", said.stdout(), said.stderr())
+    };
+    let word = |secret: &str| home.run(&["secret", "show", secret]).success().stdout().trim().to_owned();
+    for (secret, user) in
+        [("db.admin_password", "jove"), ("db.spare_password", "jove-spare"), ("db.admin_password", "jove")]
+    {
+        let former = word(secret);
+        assert_eq!(admin(&former, user).trim(), "7");
+        home.run(&["secret", "rotate", secret]).success();
+        home.run(&["install"]).success();
+        assert!(admin(&former, user).contains("password authentication failed"), "{secret}");
+        assert_eq!(admin(&word(secret), user).trim(), "7", "{secret}");
+    }
+    // A former generation runs with the secrets of now.
+    home.run(&["rollback"]).success();
+    assert_eq!(admin(&word("db.admin_password"), "jove").trim(), "7");
 }
 
 /// What was dumped is there again when it is loaded, and as lasting as before.
