@@ -20,7 +20,7 @@ use crate::net::{Cache, Client};
 use crate::process::ProcessError;
 use crate::progress::Reporter;
 use crate::provider::{self, ProvideError};
-use crate::pypi::EnvironmentError;
+use crate::pypi::{CompileError, EnvironmentError};
 use crate::recipe::Catalogue;
 use crate::sandbox::SandboxError;
 use crate::store::{Store, StoreError};
@@ -105,6 +105,9 @@ pub enum BuildError {
     /// The tools for Python work were not found.
     #[error(transparent)]
     Tools(#[from] python::ToolsError),
+    /// The library of a Python could not be compiled.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
     /// A provider could not fill it.
     #[error(transparent)]
     Provide(#[from] ProvideError),

@@ -5,14 +5,20 @@ use std::os::unix::fs::symlink;
 use std::path::{Component, Path, PathBuf};
 
 use crate::apply::{BuildError, Made, Workshop, io_at};
+use crate::digest::Digest;
 use crate::host::is_executable;
 use crate::name::nearest;
 use crate::plan::{DesiredPart, Names, PackagesAction, ResolvedPackages};
+use crate::progress::Event;
 use crate::provider::{self, Realised};
+use crate::pypi::{Compiler, Interpreter, compile_all};
 
 /// Where providers put programs, relative to the object; the first that has one counts.
 const PROGRAM_FOLDERS: [&str; 8] =
     ["bin", "sbin", "usr/bin", "usr/sbin", "usr/local/bin", "usr/games", "usr/lib/*/bin", "usr/lib/*/*/bin"];
+
+/// Where a Python is in what a provider gave; the first that is there counts.
+pub const PYTHONS: [&str; 4] = ["bin/python3", "bin/python", "usr/bin/python3", "usr/local/bin/python3"];
 
 /// Why the names of an object could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -57,8 +63,33 @@ pub fn make(
     workshop: &Workshop<'_>,
 ) -> Result<Made, BuildError> {
     let log = workshop.logs.join(format!("{}.log", part.name));
-    let realised = fill(&action.resolved, &action.names, &workshop.provider_kit(&log), object)?;
+    let kit = workshop.provider_kit(&log);
+    let realised = fill(&action.resolved, &action.names, &kit, object)?;
+    if action.names.has_python() {
+        compile(action, &kit, object)?;
+    }
     Ok(Made { action: "packages", impure: realised.impure, facts: realised.facts })
+}
+
+/// Compiles the library of a Python that a provider gave, as wheels are: nothing may be written there later. One that does not
+/// run here is another's affair.
+fn compile(action: &PackagesAction, kit: &provider::Kit<'_>, object: &Path) -> Result<(), BuildError> {
+    let programs = PYTHONS.iter().map(|place| object.join(place));
+    let Some(program) = programs.into_iter().find(|path| is_executable(path)) else { return Ok(()) };
+    let interpreter = match Interpreter::ask(kit.host, &program) {
+        Ok(interpreter) => interpreter,
+        Err(error) => {
+            kit.report.report(Event::Note(format!("the library of {} is not compiled: {error}", program.display())));
+            return Ok(());
+        }
+    };
+    let compiler =
+        Compiler { host: kit.host, cache: kit.cache, interpreter: &interpreter, report: kit.report, log: kit.log };
+    let resolved = &action.resolved;
+    let provider = resolved.request.provider();
+    let files = resolved.pins.iter().flat_map(|pin| pin.files.iter().map(|file| file.sha256));
+    let of = (provider.name(), provider.version(), provider.settings(), files.collect::<Vec<_>>());
+    compile_all(&compiler, object, &Digest::of_json(&of)).map_err(BuildError::from)
 }
 
 /// Fills an empty folder with what packages resolved to, and names it.

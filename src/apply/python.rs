@@ -67,7 +67,8 @@ pub fn make(
     let kit = tools.kit(workshop, &action.interpreter, &log);
     let packages = resolved.packages.iter();
     let packages = packages.map(|(pin, file)| (pin.clone(), workshop.cache.path(&file.sha256, &file.file))).collect();
-    let recipe = environment::Recipe { packages, editable: resolved.editable.clone() };
+    let recipe =
+        environment::Recipe { packages, editable: resolved.editable.clone(), is_shared: resolved.from.is_shared() };
     environment::build(&kit, object, &recipe)?;
     Ok(())
 }

@@ -129,7 +129,9 @@ fn packages(
     let log = workshop.logs.join(format!("pack-{}.log", part.name));
     let provider = action.resolved.request.provider();
     provider.fetch(&workshop.provider_kit(&log), &action.resolved.pins)?;
-    apply::packages::make(part, action, &folder, workshop).map_err(OpError::failed)?;
+    // Without bytecode, in which no other place can be written: whoever installs it makes its own.
+    let kit = workshop.provider_kit(&log);
+    apply::packages::fill(&action.resolved, &action.names, &kit, &folder).map_err(OpError::failed)?;
     let wanted = provider.inputs().remove(provider.name()).unwrap_or_default();
     let first = wanted.first().and_then(|word| word.split_whitespace().next());
     let pins = &action.resolved.pins;

@@ -97,6 +97,14 @@ pub struct Names {
     pub links: BTreeMap<String, Vec<String>>,
 }
 
+impl Names {
+    /// Whether a Python is promised, whose library is then compiled.
+    #[must_use]
+    pub fn has_python(&self) -> bool {
+        self.programs.iter().any(|name| name.starts_with("python"))
+    }
+}
+
 /// A command that fills the object.
 #[derive(Debug, Clone)]
 pub struct StepAction {

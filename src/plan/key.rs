@@ -16,6 +16,8 @@ use crate::platform::Platform;
 pub const FILES_VERSION: u32 = 1;
 /// Raised when `packages` would give other bytes for the same inputs.
 pub const PACKAGES_VERSION: u32 = 1;
+/// Raised when the library of a Python among them would be compiled to other bytes.
+pub const BYTECODE_VERSION: u32 = 1;
 /// Raised when `python` would give other bytes for the same inputs.
 pub const PYTHON_VERSION: u32 = 1;
 /// Raised when `step` would give other bytes for the same inputs.
@@ -68,7 +70,12 @@ pub fn of_python(python: &PythonAction, platform: &Platform, store: &Path) -> Di
     let files: BTreeMap<_, _> =
         resolved.packages.iter().map(|(pin, file)| (&pin.name, (&file.file, file.sha256))).collect();
     let editable: Vec<_> = resolved.editable.iter().map(|source| (&source.folder, &source.extras)).collect();
-    digest("python", PYTHON_VERSION, (platform, store, interpreter, files, editable))
+    let inputs = (platform, store, interpreter, files, editable);
+    if resolved.from.is_shared() {
+        // Another configuration of the environment, and links to what lies beside the interpreter.
+        return digest("python", PYTHON_VERSION, (inputs, "with the packages of its interpreter"));
+    }
+    digest("python", PYTHON_VERSION, inputs)
 }
 
 /// The key of a provider's programs. Providers write the folder's path into programs, so the store's path is in it.
@@ -82,7 +89,11 @@ pub fn of_packages(packages: &PackagesAction, platform: &Platform, store: &Path)
         .map(|pin| (&pin.name, pin.files.iter().map(|file| file.sha256).collect::<Vec<_>>()))
         .collect();
     let from = (provider.name(), provider.version(), provider.settings());
-    digest("packages", PACKAGES_VERSION, (platform, store, from, pins, &resolved.facts, &packages.names))
+    let inputs = (platform, store, from, pins, &resolved.facts, &packages.names);
+    if packages.names.has_python() {
+        return digest("packages", PACKAGES_VERSION, (inputs, ("bytecode", BYTECODE_VERSION)));
+    }
+    digest("packages", PACKAGES_VERSION, inputs)
 }
 
 /// The key of a step: its command, variables, files and the folders that it reads.

@@ -43,7 +43,17 @@ pub enum InterpreterFrom {
         part: PartName,
         /// The folder in the cache in which the tools have a copy of it, which the lock asked.
         copy: PathBuf,
+        /// Whether the packages beside it are the environment's, too.
+        is_shared: bool,
     },
+}
+
+impl InterpreterFrom {
+    /// Whether an environment on it sees the packages beside it.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Self::Object { is_shared: true, .. })
+    }
 }
 
 /// What a Python part resolved to.

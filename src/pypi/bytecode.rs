@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::kit::Kit;
+use super::interpreter::{Interpreter, InterpreterError};
 use crate::digest::{Digest, Sha256};
+use crate::host::Host;
+use crate::net::Cache;
 use crate::process::{ProcessError, Run, clean_vars};
-use crate::progress::Event;
+use crate::progress::{Event, Reporter};
 
 const SCRIPT: &str = include_str!("bytecode.py");
 
@@ -40,6 +42,21 @@ pub enum BytecodeError {
     Process(#[from] ProcessError),
 }
 
+/// A Python that compiles, and where what it made is kept.
+#[derive(Clone, Copy)]
+pub struct Compiler<'a> {
+    /// The surroundings.
+    pub host: &'a Host,
+    /// The download cache.
+    pub cache: &'a Cache,
+    /// The Python.
+    pub interpreter: &'a Interpreter,
+    /// Who hears how it goes on.
+    pub report: &'a Reporter,
+    /// The file that gets everything that it says.
+    pub log: &'a Path,
+}
+
 /// One package whose sources are to be compiled.
 #[derive(Debug, Clone)]
 pub(super) struct Package {
@@ -52,7 +69,7 @@ pub(super) struct Package {
 }
 
 /// Puts bytecode beside all sources of the packages in `site`.
-pub(super) fn compile(kit: &Kit<'_>, site: &Path, packages: &[Package]) -> Result<(), BytecodeError> {
+pub(super) fn compile(kit: &Compiler<'_>, site: &Path, packages: &[Package]) -> Result<(), BytecodeError> {
     let mut missing = Vec::new();
     for package in packages.iter().filter(|package| !package.sources.is_empty()) {
         if !restore(kit, site, package).map_err(|source| io_error(package, source))? {
@@ -74,18 +91,78 @@ pub(super) fn compile(kit: &Kit<'_>, site: &Path, packages: &[Package]) -> Resul
     Ok(())
 }
 
+/// Where an interpreter looks for modules, with those of its own library.
+const FOLDERS: &str = "import sys\nprint('\\n'.join(folder for folder in sys.path if folder))\n";
+
+/// Folders whose modules nobody imports who serves, and what is there already.
+const LEFT_OUT: [&str; 3] = ["__pycache__", "test", "tests"];
+
+/// Puts bytecode beside all sources that a Python in `folder` finds there: its library, and packages that came with it. `of` is
+/// the digest of all that the folder is made of.
+///
+/// # Errors
+/// If the Python does not answer, or files cannot be read or written.
+pub fn compile_all(kit: &Compiler<'_>, folder: &Path, of: &Digest) -> Result<(), CompileError> {
+    let unusable = |why: String| InterpreterError::Unusable { path: kit.interpreter.path.clone(), why };
+    let run = Run::new(&kit.interpreter.path, clean_vars(kit.host)).args(["-E", "-s", "-"]).input(FOLDERS);
+    let done = run.log(kit.log).capture().go().map_err(|error| unusable(error.to_string()))?;
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    let mut folders: Vec<PathBuf> = said.lines().map(PathBuf::from).filter(|path| path.starts_with(folder)).collect();
+    folders.retain(|path| path.is_dir());
+    for site in &folders {
+        let sources = sources(site, &folders).map_err(|source| {
+            let what = site.display().to_string();
+            BytecodeError::Io { what, source }
+        })?;
+        let below = site.strip_prefix(folder).unwrap_or(site);
+        let wheel = Sha256::of(format!("{of} {}", below.display()));
+        let name = format!("the Python in {}", folder.display());
+        compile(kit, site, &[Package { name, wheel, sources }])?;
+    }
+    Ok(())
+}
+
+/// Why the modules of a whole Python were not compiled.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// Bytecode could not be made.
+    #[error(transparent)]
+    Bytecode(#[from] BytecodeError),
+    /// It does not answer.
+    #[error(transparent)]
+    Interpreter(#[from] InterpreterError),
+}
+
+/// The sources below a folder, sorted, relative to it; those of another of the folders are that one's.
+fn sources(site: &Path, folders: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
+    let is_own = |entry: &walkdir::DirEntry| {
+        let is_other = entry.depth() > 0 && folders.iter().any(|folder| folder == entry.path());
+        !(entry.file_type().is_dir() && (is_other || LEFT_OUT.iter().any(|name| entry.file_name() == *name)))
+    };
+    let mut sources = Vec::new();
+    for entry in walkdir::WalkDir::new(site).sort_by_file_name().into_iter().filter_entry(is_own) {
+        let entry = entry.map_err(io::Error::other)?;
+        let path = entry.path().strip_prefix(site).unwrap_or(entry.path());
+        let is_odd = path.to_string_lossy().contains(['\t', '\n']);
+        if entry.file_type().is_file() && path.extension().is_some_and(|suffix| suffix == "py") && !is_odd {
+            sources.push(path.to_owned());
+        }
+    }
+    Ok(sources)
+}
+
 fn io_error(package: &Package, source: io::Error) -> BytecodeError {
     BytecodeError::Io { what: package.name.clone(), source }
 }
 
 /// `gunicorn/app/base.py` → `gunicorn/app/__pycache__/base.cpython-312.pyc`.
-fn target(kit: &Kit<'_>, source: &Path) -> PathBuf {
+fn target(kit: &Compiler<'_>, source: &Path) -> PathBuf {
     let stem = source.file_stem().unwrap_or_default().to_string_lossy();
     source.with_file_name("__pycache__").join(format!("{stem}.{}.pyc", kit.interpreter.cache_tag))
 }
 
 /// The compiler's inputs for one package, cut by size.
-fn batches_of(kit: &Kit<'_>, site: &Path, package: &Package) -> io::Result<Vec<String>> {
+fn batches_of(kit: &Compiler<'_>, site: &Path, package: &Package) -> io::Result<Vec<String>> {
     let mut batches = Vec::new();
     let (mut batch, mut bytes) = (String::new(), 0);
     for source in &package.sources {
@@ -104,7 +181,7 @@ fn batches_of(kit: &Kit<'_>, site: &Path, package: &Package) -> io::Result<Vec<S
     Ok(batches)
 }
 
-fn run_all(kit: &Kit<'_>, batches: &[String]) -> Result<(), BytecodeError> {
+fn run_all(kit: &Compiler<'_>, batches: &[String]) -> Result<(), BytecodeError> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(batches.len());
     let next = AtomicUsize::new(0);
     let failed: Mutex<Option<ProcessError>> = Mutex::new(None);
@@ -128,14 +205,14 @@ fn run_all(kit: &Kit<'_>, batches: &[String]) -> Result<(), BytecodeError> {
     }
 }
 
-fn place(kit: &Kit<'_>, package: &Package) -> PathBuf {
+fn place(kit: &Compiler<'_>, package: &Package) -> PathBuf {
     let python = kit.interpreter;
     let name = format!("{}-{}-{}-{VERSION}.zst", package.wheel, python.cache_tag, python.version);
     kit.cache.root().join("bytecode").join(name)
 }
 
 /// Writes what the cache has; `false` if it has nothing that is whole.
-fn restore(kit: &Kit<'_>, site: &Path, package: &Package) -> io::Result<bool> {
+fn restore(kit: &Compiler<'_>, site: &Path, package: &Package) -> io::Result<bool> {
     let place = place(kit, package);
     let Ok(bytes) = fs_err::read(&place) else { return Ok(false) };
     let whole = bytes.split_at_checked(32).filter(|(digest, rest)| Digest::of(rest).as_bytes() == digest);
@@ -165,7 +242,7 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Puts a package's new bytecode into the cache.
-fn keep(kit: &Kit<'_>, site: &Path, package: &Package) -> io::Result<()> {
+fn keep(kit: &Compiler<'_>, site: &Path, package: &Package) -> io::Result<()> {
     let mut plain = Vec::new();
     for source in &package.sources {
         let code = match fs_err::read(site.join(target(kit, source))) {
@@ -214,6 +291,21 @@ fn take(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sources_of_a_folder_are_those_of_no_other_one() {
+        let root = tempfile::tempdir().unwrap();
+        let lib = root.path().join("lib");
+        for file in ["a.py", "b/c.py", "b/c.txt", "test/d.py", "b/tests/e.py", "site/f.py", "__pycache__/g.py"] {
+            let path = lib.join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let folders = [lib.clone(), lib.join("site")];
+        let found = |folder: &Path| sources(folder, &folders).unwrap();
+        assert_eq!(found(&folders[0]), [Path::new("a.py"), Path::new("b/c.py")]);
+        assert_eq!(found(&folders[1]), [Path::new("f.py")]);
+    }
 
     #[test]
     fn packing_is_undone_and_damage_seen() {

@@ -11,9 +11,11 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::brought::{self, ShareError};
 use super::built::{self, BuildError};
 use super::bytecode::{self, BytecodeError, Package};
 use super::editable::{self, Described, EditableError};
+use super::interpreter::InterpreterError;
 use super::kit::Kit;
 use super::pin::{PackageName, Pinned, has_suffix};
 use super::proof::{self, Places};
@@ -31,6 +33,8 @@ pub struct Recipe {
     pub packages: Vec<(Pinned, PathBuf)>,
     /// Source folders that are used in place.
     pub editable: Vec<EditableSource>,
+    /// Whether it sees the packages and programs that its interpreter has already.
+    pub is_shared: bool,
 }
 
 /// An environment that was made.
@@ -62,6 +66,9 @@ pub enum EnvironmentError {
         /// Why.
         source: io::Error,
     },
+    /// What its interpreter has cannot be told.
+    #[error(transparent)]
+    Interpreter(#[from] InterpreterError),
     /// The installer failed.
     #[error("installing Python packages: {0}")]
     Install(#[from] ProcessError),
@@ -88,7 +95,7 @@ pub fn build(kit: &Kit<'_>, target: &Path, recipe: &Recipe) -> Result<Built, Env
         impure: vec![format!("host python {} ({})", kit.interpreter.version, kit.interpreter.path.display())],
         ..Built::default()
     };
-    frame(kit, target).map_err(failed)?;
+    frame(kit, target, recipe.is_shared).map_err(failed)?;
     let work = target.join(".work");
     fs_err::create_dir(&work).map_err(failed)?;
     let mut wheels = Vec::new();
@@ -104,13 +111,20 @@ pub fn build(kit: &Kit<'_>, target: &Path, recipe: &Recipe) -> Result<Built, Env
         }
     }
     checkpoint::pass("python-before-install");
-    install_and_prove(kit, target, &work, &wheels).map_err(|error| with_target(error, target))?;
+    let place = Place { target, work: &work, is_shared: recipe.is_shared };
+    install_and_prove(kit, &place, &wheels).map_err(|error| with_target(error, target))?;
     fs_err::remove_dir_all(&work).map_err(failed)?;
     let site = target.join(&kit.interpreter.purelib);
     let packages = tidy(&site, &wheels).map_err(failed)?;
+    if recipe.is_shared {
+        brought::share(kit.host, kit.interpreter, target).map_err(|error| match error {
+            ShareError::Interpreter(error) => EnvironmentError::Interpreter(error),
+            ShareError::Io(error) => failed(error),
+        })?;
+    }
     checkpoint::pass("python-before-bytecode");
     let started = Instant::now();
-    bytecode::compile(kit, &site, &packages)?;
+    bytecode::compile(&kit.compiler(), &site, &packages)?;
     built.bytecode = started.elapsed();
     Ok(built)
 }
@@ -147,14 +161,14 @@ fn with_target(error: StepError, target: &Path) -> EnvironmentError {
 }
 
 /// What makes a folder an environment: its configuration and its interpreter.
-fn frame(kit: &Kit<'_>, target: &Path) -> io::Result<()> {
+fn frame(kit: &Kit<'_>, target: &Path, is_shared: bool) -> io::Result<()> {
     let python = kit.interpreter;
     let bin = target.join("bin");
     fs_err::create_dir_all(&bin)?;
     fs_err::create_dir_all(target.join(&python.purelib))?;
     let home = python.path.parent().unwrap_or(&python.path);
     let config = format!(
-        "home = {}\nimplementation = {}\nversion_info = {}\ninclude-system-site-packages = false\n",
+        "home = {}\nimplementation = {}\nversion_info = {}\ninclude-system-site-packages = {is_shared}\n",
         home.display(),
         if python.implementation == "cpython" { "CPython" } else { python.implementation.as_str() },
         python.version,
@@ -217,8 +231,16 @@ fn editable_wheel(described: &Described, work: &Path) -> io::Result<Wheel> {
     Ok(Wheel { name, version: described.version.clone(), sha256: built::sha256_of(&path)?, path })
 }
 
+/// Where an environment is made.
+struct Place<'a> {
+    target: &'a Path,
+    work: &'a Path,
+    is_shared: bool,
+}
+
 /// Installs from what uv keeps unpacked; from nothing but the wheels if that turns out to be damaged.
-fn install_and_prove(kit: &Kit<'_>, target: &Path, work: &Path, wheels: &[Wheel]) -> Result<(), StepError> {
+fn install_and_prove(kit: &Kit<'_>, place: &Place<'_>, wheels: &[Wheel]) -> Result<(), StepError> {
+    let Place { target, work, is_shared } = *place;
     if wheels.is_empty() {
         return Ok(());
     }
@@ -242,7 +264,7 @@ fn install_and_prove(kit: &Kit<'_>, target: &Path, work: &Path, wheels: &[Wheel]
         _ => {}
     }
     clear(target, work)?;
-    frame(kit, target)?;
+    frame(kit, target, is_shared)?;
     install(kit, target, work, wheels, &work.join("cache"))?;
     match proof::altered(&places, &paths)?.first() {
         None => Ok(()),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::bytecode::Compiler;
 use super::index::Index;
 use super::interpreter::Interpreter;
 use super::tool::Uv;
@@ -32,6 +33,12 @@ pub struct Kit<'a> {
 }
 
 impl Kit<'_> {
+    /// What compiles with them.
+    pub(super) fn compiler(&self) -> Compiler<'_> {
+        let Self { host, cache, interpreter, report, log, .. } = *self;
+        Compiler { host, cache, interpreter, report, log }
+    }
+
     /// A run of uv that may ask the index. What uv caches for itself here is only ever data for decisions and what builds
     /// need; nothing is installed from it.
     pub(super) fn uv_online(&self) -> Run {

@@ -16,13 +16,14 @@
 //! ```text
 //! tools/uv-<version>-<sha256>/uv            the tool, checked against its digest before each use
 //! built/<sha256>-<tag>-<platform>/<wheel>   wheels that were built from source here
-//! bytecode/<sha256>-<cache tag>-….zst       the bytecode of one wheel, behind a digest of itself
+//! bytecode/<sha256>-<cache tag>-….zst       the bytecode of one wheel or library, behind a digest of itself
 //! contents/<sha256>                         the digests of one wheel's files, to prove what was installed
 //! unpacked/                                 wheels that uv unpacked, copied from and never linked
 //! uv/                                       what uv keeps of indexes for its decisions, and what builds need
 //! tmp/                                      work in progress
 //! ```
 
+pub mod brought;
 mod built;
 mod bytecode;
 pub mod choose;
@@ -35,7 +36,7 @@ pub mod interpreter;
 pub mod kit;
 pub mod pin;
 mod proof;
-mod pylock;
+pub mod pylock;
 pub mod range;
 pub mod requirement;
 pub mod resolve;
@@ -43,8 +44,9 @@ pub mod simple;
 pub mod tags;
 pub mod tool;
 
+pub use brought::{Brought, brought};
 pub use built::BuildError;
-pub use bytecode::BytecodeError;
+pub use bytecode::{BytecodeError, CompileError, Compiler, compile_all};
 pub use choose::{Chooser, NoWheel};
 pub use editable::{Described, EditableError, describe};
 pub use environment::{Built, EnvironmentError, Recipe, build};

@@ -1,6 +1,6 @@
 //! What uv writes (PEP 751, `pylock.toml`) to [`Pinned`]s, and back as far as uv needs it to keep versions. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -63,11 +63,11 @@ impl File {
     }
 }
 
-/// The pins of uv's answer, sorted. Folders (editable sources) are no pins.
+/// The pins of uv's answer, sorted. Folders (editable sources) are no pins, and neither is what is `brought` already.
 ///
 /// # Errors
 /// If something cannot be pinned.
-pub fn read(text: &str) -> Result<Vec<Pinned>, PylockError> {
+pub fn read(text: &str, brought: &BTreeSet<&PackageName>) -> Result<Vec<Pinned>, PylockError> {
     let pylock: Pylock = toml::from_str(text)?;
     let mut pins = Vec::new();
     for package in pylock.packages {
@@ -75,6 +75,9 @@ pub fn read(text: &str) -> Result<Vec<Pinned>, PylockError> {
             continue;
         }
         let name: PackageName = package.name.parse()?;
+        if brought.contains(&name) {
+            continue;
+        }
         // Without a wheel there is a source archive, which uv only gives where a build was allowed.
         let files = if package.wheels.is_empty() { package.sdist.into_iter().collect() } else { package.wheels };
         let mut files = files.into_iter().map(File::pinned).collect::<Result<Vec<_>, _>>()?;
@@ -94,6 +97,38 @@ pub fn preferences<'a>(pins: impl IntoIterator<Item = &'a Pinned>) -> String {
     for pin in pins {
         let version = toml::Value::String(pin.version.clone());
         text.push_str(&format!("\n[[packages]]\nname = \"{}\"\nversion = {version}\n", pin.name));
+    }
+    text
+}
+
+/// Pins as a lock file that every installer of PEP 751 reads, for one minor version of Python. It names files and digests, never a
+/// host: whoever reads it has the files beside it (`pip download`, a mirror, a cache), or asks an index for those names.
+#[must_use]
+pub fn write<'a>(pins: impl IntoIterator<Item = &'a Pinned>, python: (u32, u32)) -> String {
+    let (major, minor) = python;
+    let mut text =
+        format!("lock-version = \"1.0\"\nrequires-python = \"=={major}.{minor}.*\"\ncreated-by = \"jove-install\"\n");
+    let quoted = |word: &str| toml::Value::String(word.to_owned()).to_string();
+    let file = |file: &PinnedFile| {
+        let size = file.size.map_or(String::new(), |size| format!(", size = {size}"));
+        let name = quoted(&file.file);
+        format!("{{ name = {name}, path = {name}{size}, hashes = {{ sha256 = \"{}\" }} }}", file.sha256)
+    };
+    for pin in pins {
+        text.push_str(&format!("\n[[packages]]\nname = \"{}\"\nversion = {}\n", pin.name, quoted(&pin.version)));
+        if let Some(marker) = &pin.marker {
+            text.push_str(&format!("marker = {}\n", quoted(marker)));
+        }
+        let (sources, wheels): (Vec<&PinnedFile>, Vec<&PinnedFile>) =
+            pin.files.iter().partition(|file| file.is_source());
+        if let Some(source) = sources.first() {
+            text.push_str(&format!("sdist = {}\n", file(source)));
+        }
+        if !wheels.is_empty() {
+            text.push_str("wheels = [\n");
+            wheels.iter().for_each(|wheel| text.push_str(&format!("    {},\n", file(wheel))));
+            text.push_str("]\n");
+        }
     }
     text
 }
@@ -129,7 +164,7 @@ name = "mine"
 directory = {{ path = ".", editable = true }}
 "#
         );
-        let pins = read(&text).unwrap();
+        let pins = read(&text, &BTreeSet::new()).unwrap();
         let lines: Vec<String> = pins
             .iter()
             .map(|pin| {
@@ -146,8 +181,22 @@ directory = {{ path = ".", editable = true }}
         demo-b 1.0+cu1 ["demo_b-1.0+cu1-cp311-cp311-linux_x86_64.whl", "demo_b-1.0+cu1-py3-none-any.whl"]
         "#);
         assert!(pins[0].is_built() && !pins[1].is_built());
-        assert!(read(&text.replace("sha256", "md5")).is_err());
-        assert!(read(&preferences(&pins)).is_err(), "preferences say no files");
+        assert!(read(&text.replace("sha256", "md5"), &BTreeSet::new()).is_err());
+        let brought: PackageName = "demo-b".parse().unwrap();
+        assert_eq!(read(&text, &BTreeSet::from([&brought])).unwrap(), pins[..1]);
+        assert!(read(&preferences(&pins), &BTreeSet::new()).is_err(), "preferences say no files");
+        let written = write(&pins, (3, 11));
+        assert_eq!(read(&written, &BTreeSet::new()).unwrap(), pins, "what goes out comes back");
+        insta::assert_snapshot!(write(&pins[..1], (3, 11)).replace(&sha, "[SHA]"), @r#"
+        lock-version = "1.0"
+        requires-python = "==3.11.*"
+        created-by = "jove-install"
+
+        [[packages]]
+        name = "a"
+        version = "2"
+        sdist = { name = "a-2.tar.gz", path = "a-2.tar.gz", hashes = { sha256 = "[SHA]" } }
+        "#);
         assert!(preferences(&pins).contains("version = \"1.0+cu1\""));
     }
 }

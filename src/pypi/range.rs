@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use pep440_rs::{Version, VersionSpecifiers};
+use pep440_rs::{Version, VersionSpecifier, VersionSpecifiers};
 
 /// Why a text says no Python.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +75,18 @@ impl PythonRange {
         }
     }
 
+    /// The range as conda writes it; nothing for a path.
+    #[must_use]
+    pub fn for_conda(&self) -> Option<String> {
+        let Wish::Versions(versions) = &self.wish else { return None };
+        let one = |specifier: &VersionSpecifier| {
+            let text = specifier.to_string();
+            // Conda writes what begins so without a sign.
+            text.strip_prefix("==").filter(|rest| rest.ends_with(".*")).map(str::to_owned).unwrap_or(text)
+        };
+        Some(versions.iter().map(one).collect::<Vec<_>>().join(","))
+    }
+
     /// Whether some version `3.minor.x` may be wanted, so that `python3.minor` is worth running.
     #[must_use]
     pub fn may_take_minor(&self, minor: u32) -> bool {
@@ -93,6 +105,16 @@ impl fmt::Display for PythonRange {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn conda_is_asked_in_its_own_words() {
+        for (written, conda) in
+            [("3.12", "3.12.*"), ("3.12.1", "==3.12.1"), (">=3.9, <3.13", ">=3.9,<3.13"), ("3", "3.*")]
+        {
+            assert_eq!(written.parse::<PythonRange>().unwrap().for_conda().as_deref(), Some(conda));
+        }
+        assert_eq!("/usr/bin/python3".parse::<PythonRange>().unwrap().for_conda(), None);
+    }
 
     #[test]
     fn ranges_take_what_they_say() {

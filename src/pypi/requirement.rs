@@ -8,6 +8,7 @@ use std::str::FromStr as _;
 
 use pep508_rs::{Requirement, VerbatimUrl, VersionOrUrl};
 
+use super::brought::Brought;
 use super::pin::PackageName;
 use crate::digest::Sha256;
 
@@ -59,6 +60,8 @@ pub struct Gathered {
     pub hashes: BTreeMap<PackageName, BTreeSet<Sha256>>,
     /// Whether pre-releases are taken (`--pre`).
     pub prerelease: bool,
+    /// What the interpreter has already: of these nothing is installed, and there is no other version.
+    pub brought: Vec<Brought>,
     /// Every file that was read: a change of one is a change of the inputs.
     pub files: Vec<PathBuf>,
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::str::FromStr as _;
 
 use pep440_rs::Version;
+use url::Url;
 
+use super::brought::Brought;
 use super::choose::WheelName;
 use super::editable::{self, EditableError};
 use super::index::IndexError;
@@ -111,7 +113,8 @@ pub fn resolve(
     }
     run = run.args(["--constraints", "constraints.in", "--python"]).arg(&kit.interpreter.path);
     run.arg("--output-file").arg(&answer).go().map_err(|error| unsolved(error, inputs, kit.log))?;
-    let mut pins = pylock::read(&fs_err::read_to_string(&answer)?)?;
+    let brought = inputs.brought.iter().map(|package| &package.name).collect();
+    let mut pins = pylock::read(&fs_err::read_to_string(&answer)?, &brought)?;
     demand_hashes(&mut pins, inputs)?;
     widen(kit, inputs, &mut pins, previous, upgrade)?;
     Ok(pins)
@@ -129,7 +132,14 @@ fn write_inputs(kit: &Kit<'_>, inputs: &Gathered, folder: &Path) -> Result<(), R
         requirements.push_str(&format!("-e ./editable-{number}{extras}\n"));
     }
     fs_err::write(folder.join("requirements.in"), requirements)?;
-    fs_err::write(folder.join("constraints.in"), text(&inputs.constraints))?;
+    let mut constraints = text(&inputs.constraints);
+    for package in &inputs.brought {
+        let stub = package.stub(folder)?;
+        let address =
+            Url::from_file_path(&stub).map_err(|()| std::io::Error::other("the cache has no absolute path"))?;
+        constraints.push_str(&format!("{} @ {address}\n", package.name));
+    }
+    fs_err::write(folder.join("constraints.in"), constraints)?;
     Ok(())
 }
 
@@ -233,10 +243,25 @@ fn unsolved(error: ProcessError, inputs: &Gathered, log: &Path) -> ResolveError 
     let more = if inputs.requirements.len() > 6 { " …" } else { "" };
     ResolveError::Unsolved {
         what: format!("{}{more}", names.join(", ")),
-        remedy: remedy(&text),
+        remedy: contradiction(&text, &inputs.brought).unwrap_or_else(|| remedy(&text)),
         said: said.iter().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n"),
         log: log.display().to_string(),
     }
+}
+
+/// What to do where what is brought already is in the way.
+fn contradiction(said: &str, brought: &[Brought]) -> Option<String> {
+    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let words: BTreeSet<&str> = said.split(|c: char| !is_word(c)).collect();
+    let named: Vec<&Brought> = brought.iter().filter(|package| words.contains(package.name.as_str())).collect();
+    let first = named.first()?;
+    let list =
+        named.iter().map(|package| format!("{} {}", package.name, package.version)).collect::<Vec<_>>().join(", ");
+    Some(format!(
+        "conda brings {list}, and the Python packages want another version: ask `conda` for one that both take \
+         (conda = [\"{} …\"]), or widen what `pypi` asks for",
+        first.name
+    ))
 }
 
 fn remedy(said: &str) -> String {
@@ -267,6 +292,22 @@ fn remedy(said: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_conda_brings_is_named_where_it_is_in_the_way() {
+        let package = |name: &str, version: &str| Brought {
+            name: name.parse().unwrap(),
+            version: version.to_owned(),
+            extras: Vec::new(),
+            requires: Vec::new(),
+            scripts: std::collections::BTreeMap::new(),
+        };
+        let brought = [package("werkzeug", "2.0.0"), package("pip", "24.0")];
+        let said =
+            "Because only werkzeug<3.1.0 is available and flask>=3.1.0 depends on werkzeug>=3.1, we can conclude";
+        insta::assert_snapshot!(contradiction(said, &brought).unwrap(), @r#"conda brings werkzeug 2.0.0, and the Python packages want another version: ask `conda` for one that both take (conda = ["werkzeug …"]), or widen what `pypi` asks for"#);
+        assert_eq!(contradiction("there is no version of flask==9 and pipx", &brought), None);
+    }
 
     #[test]
     fn remedies_fit_what_was_said() {

@@ -160,6 +160,31 @@ fn index(life: &Life) -> std::path::PathBuf {
 }
 
 #[test]
+fn a_python_part_with_conda_says_what_contradicts_it() {
+    let mut life = packed();
+    life.sandbox.enter("other");
+    let told = |life: &Life, more: &str| {
+        let channel = channel(life);
+        let part = format!(
+            "name = 'other'\n[parts.env]\nrecipe = 'python'\nconda = ['tool']\nconda_channels = ['{channel}']\n{more}"
+        );
+        life.sandbox.write("jove.toml", part);
+        life.run(&["plan"]).code(1).stderr().to_owned()
+    };
+    let said = told(&life, "python = '/usr/bin/python3'\n");
+    assert!(said.contains("`python` names another one by its path") && said.contains("range of versions"), "{said}");
+    let said = told(&life, "provider = 'deb'\n");
+    assert!(said.contains("`provider` says `deb`"), "{said}");
+    let said = told(&life, "software = '${mine}'\n[parts.mine]\nrecipe = 'packages'\nhost = ['sh']\n");
+    assert!(said.contains("`software` names another one"), "{said}");
+    let said = told(&life, "[parts.env-conda]\nrecipe = 'packages'\nhost = ['sh']\n");
+    assert!(said.contains("the part `env-conda` that would have its packages is your own"), "{said}");
+    // Conda's Python is asked for by the part's range.
+    let said = told(&life, "python = '3.12'\n");
+    assert!(said.contains("python 3.12.*") && said.contains("pip"), "{said}");
+}
+
+#[test]
 fn packing_twice_gives_the_same_bytes_and_one_entry() {
     let life = packed();
     let read = |path: &Path| fs_err::read(path).expect("read");

@@ -89,7 +89,11 @@ impl Bench {
         let chooser = Chooser::new(&self.interpreter);
         let files: Vec<_> = pins.iter().map(|pin| (&pin.name, chooser.choose(pin).unwrap())).collect();
         let paths = fetch(&self.kit(), &files, 8, false).unwrap();
-        Recipe { packages: pins.iter().cloned().zip(paths).collect(), editable: inputs.editable.clone() }
+        Recipe {
+            packages: pins.iter().cloned().zip(paths).collect(),
+            editable: inputs.editable.clone(),
+            is_shared: false,
+        }
     }
 
     fn python(&self, target: &Path, script: &str) -> String {

@@ -194,6 +194,8 @@ pub enum ExportForm {
     Environment,
     /// conda's explicit list, by address and digest.
     Explicit,
+    /// `pylock.toml` (PEP 751): Python packages by file and digest.
+    Pylock,
 }
 
 /// Flags of `explain`.

@@ -52,6 +52,7 @@ pub fn lock(face: &Face, arguments: &LockArguments) -> OpResult<Exit> {
         let form = match form {
             ExportForm::Environment => export::Form::Environment,
             ExportForm::Explicit => export::Form::Explicit,
+            ExportForm::Pylock => export::Form::Pylock,
         };
         let text = export::export(&place, arguments.part.as_deref(), form, &face.reporter())?;
         face.result(&serde_json::json!({ "text": text }), || text.clone());

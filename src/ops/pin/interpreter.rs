@@ -9,21 +9,27 @@ use crate::name::PartName;
 use crate::ops::error::{OpError, OpResult};
 use crate::ops::pin::packages::{self, Bench};
 use crate::ops::pin::{Pinned, Pinning, text, tool};
+use crate::plan::value::strings;
 use crate::plan::{InterpreterFrom, names};
 use crate::platform::Platform;
 use crate::progress::Event;
 use crate::provider::{self, Candidate, Decided};
-use crate::pypi::{Interpreter, PythonRange};
+use crate::pypi::{self, Interpreter, PythonRange};
 use crate::recipe::{OptionValue, ResolvedPart, Stack};
 use crate::state::State;
 
 /// Under which word the state remembers in which folder of the cache the copy is that an interpreter was asked as.
 const OF: &str = "of";
 
+/// Under which word the state remembers what an interpreter brings.
+const BRINGS: &str = "brings";
+
 /// An interpreter, and where it comes from.
 pub(super) struct Found {
     pub(super) interpreter: Interpreter,
     pub(super) from: InterpreterFrom,
+    /// What it has already and the environment shares, each as `name==version`.
+    pub(super) brings: Vec<String>,
 }
 
 /// The part with packages that has a Python, for a part that takes one.
@@ -31,13 +37,19 @@ struct Software<'a> {
     part: &'a ResolvedPart,
     /// Whether the user named it.
     is_given: bool,
+    /// Whether what else is in it is the environment's, too.
+    is_shared: bool,
 }
 
 /// The interpreter of a part; what was found is kept in the state.
 pub(super) fn find(pinning: &Pinning<'_>, part: &ResolvedPart, pinned: &mut Pinned) -> OpResult<Found> {
     let wanted = text(part, "python").unwrap_or_else(|| ">=3.9".to_owned());
     let wanted: PythonRange = wanted.parse().map_err(|error| OpError::failed(format!("`{}`: {error}", part.name)))?;
-    match choose(pinning, part, &wanted, pinned)? {
+    let chosen = match of_conda(pinning, part, &wanted)? {
+        None => choose(pinning, part, &wanted, pinned)?,
+        conda => conda,
+    };
+    match chosen {
         None => of_host(pinning, part, &wanted, pinned),
         Some(software) => of_object(pinning, part, &software, &wanted, pinned),
     }
@@ -100,6 +112,44 @@ fn first_line(error: &dyn std::error::Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
+/// Whether a Python part wants conda packages in its environment.
+pub(super) fn has_conda(part: &ResolvedPart) -> bool {
+    part.action == "python" && !strings(part, "conda").is_empty()
+}
+
+/// The part with the conda packages of a Python part, which brings it.
+fn conda_part(part: &ResolvedPart) -> String {
+    format!("{}-conda", part.name)
+}
+
+/// The packages of `conda`: their Python is the environment's.
+fn of_conda<'a>(pinning: &Pinning<'a>, part: &ResolvedPart, wanted: &PythonRange) -> OpResult<Option<Software<'a>>> {
+    if !has_conda(part) {
+        return Ok(None);
+    }
+    let wrong = |said: &str, hint: &str| {
+        OpError::failed(format!("`{}` has `conda`, so that its Python is conda's, and {said}", part.name)).hint(hint)
+    };
+    if wanted.path().is_some() {
+        return Err(wrong("`python` names another one by its path", "write a range of versions: python = \">=3.11\""));
+    }
+    if let Some(other) = text(part, "provider").filter(|word| word != "auto" && word != "conda") {
+        return Err(wrong(&format!("`provider` says `{other}`"), "take `provider` away"));
+    }
+    if part.options.get("software").is_some_and(|option| option.origin.is_some()) {
+        return Err(wrong("`software` names another one", "say these packages there, or take `software` away"));
+    }
+    let name = conda_part(part);
+    let found = pinning.stack.parts.values().find(|other| other.name.as_str() == name);
+    match found.filter(|found| found.brought_by.as_ref() == Some(&part.name)) {
+        Some(found) => Ok(Some(Software { part: found, is_given: true, is_shared: true })),
+        None => Err(wrong(
+            &format!("the part `{name}` that would have its packages is your own"),
+            "give yours another name, or no `recipe`",
+        )),
+    }
+}
+
 /// What the option `software` names.
 fn software<'a>(pinning: &Pinning<'a>, part: &ResolvedPart) -> OpResult<Option<Software<'a>>> {
     let Some(option) = part.options.get("software") else { return Ok(None) };
@@ -107,7 +157,7 @@ fn software<'a>(pinning: &Pinning<'a>, part: &ResolvedPart) -> OpResult<Option<S
     let named: Option<&PartName> = text.objects().next();
     let found = named.and_then(|name| pinning.stack.part(name)).filter(|part| part.action == "packages");
     match found {
-        Some(found) => Ok(Some(Software { part: found, is_given: option.origin.is_some() })),
+        Some(found) => Ok(Some(Software { part: found, is_given: option.origin.is_some(), is_shared: false })),
         None => Err(OpError::failed(format!("`software` of `{}` is no part of the recipe `packages`", part.name))
             .hint("refer to such a part whole: software = \"${my-python}\"")),
     }
@@ -118,14 +168,14 @@ fn of_host(pinning: &Pinning<'_>, part: &ResolvedPart, wanted: &PythonRange, pin
     let from = InterpreterFrom::Host;
     let kept = pinned.state.python.get(&part.name).filter(|facts| !facts.contains_key(OF)).and_then(from_facts);
     if let Some(interpreter) = kept.filter(|kept| wanted.takes(&kept.version) && kept.still_there()) {
-        return Ok(Found { interpreter, from });
+        return Ok(Found { interpreter, from, brings: Vec::new() });
     }
     let interpreter = Interpreter::find(&pinning.place.host, wanted).map_err(|error| {
         let error = OpError::from(error).context(format!("`{}` needs a Python", part.name));
         error.hint(format!("or take one that is not this machine's: --set {}.provider=deb", part.name))
     })?;
     pinned.state.python.insert(part.name.clone(), facts(&interpreter));
-    Ok(Found { interpreter, from })
+    Ok(Found { interpreter, from, brings: Vec::new() })
 }
 
 /// The interpreter of an object, asked where the lock's tools have a copy of it.
@@ -145,8 +195,9 @@ fn of_object(
     let names = names(software.part);
     let copy = tool::folder(&kit, &resolved, &names);
     let of = copy.display().to_string();
-    let kept = pinned.state.python.get(&part.name).filter(|facts| facts.get(OF) == Some(&of)).and_then(from_facts);
-    let interpreter = match kept {
+    let known = pinned.state.python.get(&part.name).filter(|facts| facts.get(OF) == Some(&of));
+    let brings = known.and_then(|facts| facts.get(BRINGS)).cloned();
+    let interpreter = match known.and_then(from_facts) {
         Some(kept) => kept,
         None => {
             let copy = tool::ensure(&kit, &resolved, &names)?;
@@ -167,11 +218,23 @@ fn of_object(
             software.part.name
         )));
     }
+    let brings = match (software.is_shared, brings) {
+        (false, _) => None,
+        (true, Some(known)) => Some(known),
+        (true, None) => {
+            tool::ensure(&kit, &resolved, &names)?;
+            let brought = pypi::brought(&pinning.place.host, &interpreter)?;
+            Some(brought.iter().map(pypi::Brought::pinned).collect::<Vec<_>>().join(" "))
+        }
+    };
     let mut remembered = facts(&interpreter);
     remembered.insert(OF.to_owned(), of);
+    remembered.extend(brings.iter().map(|words| (BRINGS.to_owned(), words.clone())));
     pinned.state.python.insert(part.name.clone(), remembered);
     pinned.awake.insert(part.name.clone(), software.part.name.clone());
-    Ok(Found { interpreter, from: InterpreterFrom::Object { part: software.part.name.clone(), copy } })
+    let from = InterpreterFrom::Object { part: software.part.name.clone(), copy, is_shared: software.is_shared };
+    let brings = brings.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+    Ok(Found { interpreter, from, brings })
 }
 
 /// Sees to it that an interpreter can be run where the lock asks it: what is known of it may be older than the cache.
@@ -197,6 +260,9 @@ pub(super) fn ready(
 pub(in crate::ops) fn wake_known(stack: &mut Stack, state: &State) {
     let of = |part: &ResolvedPart| {
         state.python.get(&part.name).filter(|facts| facts.contains_key(OF))?;
+        if has_conda(part) {
+            return Some((conda_part(part).parse().ok()?, part.name.clone()));
+        }
         match &part.options.get("software")?.value {
             OptionValue::Text(text) => Some((text.objects().next()?.clone(), part.name.clone())),
             _ => None,
@@ -226,6 +292,10 @@ fn from_facts(facts: &BTreeMap<String, String>) -> Option<Interpreter> {
         "false" => false.into(),
         word => serde_json::Value::from(word),
     };
-    let fields = facts.iter().filter(|(name, _)| *name != OF).map(|(name, word)| (name.clone(), value(word))).collect();
+    let fields = facts
+        .iter()
+        .filter(|(name, _)| *name != OF && *name != BRINGS)
+        .map(|(name, word)| (name.clone(), value(word)))
+        .collect();
     serde_json::from_value(serde_json::Value::Object(fields)).ok()
 }

@@ -8,48 +8,98 @@ use url::Url;
 use crate::host::Host;
 use crate::name::OptionName;
 use crate::ops::error::{OpError, OpResult};
-use crate::ops::pin::{archives, checkouts};
-use crate::plan::value::{shown, strings};
+use crate::ops::pin::{archives, checkouts, text};
+use crate::plan::value::{is_word, shown, strings};
 use crate::profile::{Setting, Value};
 use crate::provider::conda::wanted::Wanted;
 use crate::provider::deb::source::{Source, written};
 use crate::provider::deb::{Cure, Packages};
 use crate::provider::{self, HostPrograms, Request, conda};
+use crate::pypi::PythonRange;
 use crate::recipe::{OptionValue, ResolvedPart};
 
-/// A request to each provider for which a part says something. `sources` is `[sources]` of the user's configuration.
+/// A part that offers.
+pub(super) struct Offering<'a> {
+    /// It.
+    pub(super) part: &'a ResolvedPart,
+    /// The Python part whose option `conda` it serves.
+    pub(super) user: Option<&'a ResolvedPart>,
+    /// The surroundings.
+    pub(super) host: &'a Host,
+    /// The project's folder.
+    pub(super) project: &'a Path,
+}
+
+impl Offering<'_> {
+    /// A request to each provider for which the part says something. `sources` is `[sources]` of the user's configuration.
+    ///
+    /// # Errors
+    /// If what it says cannot be read.
+    pub(super) fn offers(&self, sources: &BTreeMap<String, Setting>) -> OpResult<Vec<Request>> {
+        let part = self.part;
+        let mut offered = Vec::new();
+        offered.extend(self.conda(sources)?.map(Request::Conda));
+        let packages = strings(part, "deb");
+        if !packages.is_empty() {
+            let (without, cures) = (strings(part, "deb_without"), cures(part)?);
+            offered.push(Request::Deb(Packages { packages, without, cures, sources: debian(sources)? }));
+        }
+        offered.extend(archives::archive(part, sources)?.map(Request::Archive));
+        offered.extend(checkouts::git(part)?.map(Request::Git));
+        offered.extend(archives::source(part, sources)?.map(|sources| Request::Source(Box::new(sources))));
+        let programs = strings(part, "host");
+        if !programs.is_empty() {
+            let programs =
+                programs.iter().map(|text| text.parse().map_err(OpError::failed)).collect::<OpResult<_>>()?;
+            offered.push(Request::Host(HostPrograms { programs }));
+        }
+        Ok(offered)
+    }
+
+    fn conda(&self, sources: &BTreeMap<String, Setting>) -> OpResult<Option<conda::Packages>> {
+        let words = strings(self.part, "conda");
+        if words.is_empty() {
+            return Ok(None);
+        }
+        // Files are named where the user names them.
+        let wanted =
+            Wanted::read(&words, &folder_of(self.user.unwrap_or(self.part), self.project)).map_err(wrong_conda)?;
+        let Wanted { mut packages, channels, digests, files, pip } = wanted;
+        match self.user {
+            Some(user) => packages.push(python(user)?),
+            None => {
+                if let Some((path, packages)) = pip.first() {
+                    let (path, packages) = (path.clone(), packages.join(", "));
+                    return Err(wrong_conda(conda::CondaError::Pip { path, packages }));
+                }
+            }
+        }
+        let channels = self::channels(self.part, sources, self.host, channels)?;
+        let allows = is_word(archives::option(self.part, "conda_clobber"), "later");
+        let clobber = if allows { conda::Clobber::Later } else { conda::Clobber::Refuse };
+        Ok(Some(conda::Packages { packages, channels, digests, files, clobber }))
+    }
+}
+
+fn wrong_conda(error: conda::CondaError) -> OpError {
+    OpError::from(provider::ProvideError::from(error))
+}
+
+/// The Python that a part wants, as conda is asked for it.
+fn python(part: &ResolvedPart) -> OpResult<String> {
+    let wanted = text(part, "python").unwrap_or_else(|| ">=3.9".to_owned());
+    let wanted: PythonRange = wanted.parse().map_err(|error| OpError::failed(format!("`{}`: {error}", part.name)))?;
+    Ok(format!("python {}", wanted.for_conda().unwrap_or_default()))
+}
+
+/// What files of conda's users, named in `conda` of a Python part, ask of the Python package index.
 ///
 /// # Errors
-/// If what it says cannot be read.
-pub(super) fn offers(
-    part: &ResolvedPart,
-    sources: &BTreeMap<String, Setting>,
-    host: &Host,
-    project: &Path,
-) -> OpResult<Vec<Request>> {
-    let mut offered = Vec::new();
+/// If a file cannot be read.
+pub(super) fn pip_words(part: &ResolvedPart, project: &Path) -> OpResult<Vec<String>> {
     let words = strings(part, "conda");
-    if !words.is_empty() {
-        let wrong = |error| OpError::from(provider::ProvideError::from(error));
-        let Wanted { packages, channels, digests, files } =
-            Wanted::read(&words, &folder_of(part, project)).map_err(wrong)?;
-        let channels = self::channels(part, sources, host, channels)?;
-        offered.push(Request::Conda(conda::Packages { packages, channels, digests, files }));
-    }
-    let packages = strings(part, "deb");
-    if !packages.is_empty() {
-        let (without, cures) = (strings(part, "deb_without"), cures(part)?);
-        offered.push(Request::Deb(Packages { packages, without, cures, sources: debian(sources)? }));
-    }
-    offered.extend(archives::archive(part, sources)?.map(Request::Archive));
-    offered.extend(checkouts::git(part)?.map(Request::Git));
-    offered.extend(archives::source(part, sources)?.map(|sources| Request::Source(Box::new(sources))));
-    let programs = strings(part, "host");
-    if !programs.is_empty() {
-        let programs = programs.iter().map(|text| text.parse().map_err(OpError::failed)).collect::<OpResult<_>>()?;
-        offered.push(Request::Host(HostPrograms { programs }));
-    }
-    Ok(offered)
+    let wanted = Wanted::read(&words, &folder_of(part, project)).map_err(wrong_conda)?;
+    Ok(wanted.pip.into_iter().flat_map(|(_, words)| words).collect())
 }
 
 /// `deb_cures = { "usr/bin/x" = ["from", "to"] }`.

@@ -7,8 +7,8 @@ use crate::lock::{Inputs as LockInputs, Lock, Pin, PinFile, Resolution};
 use crate::name::PartName;
 use crate::net::{Cache, Client};
 use crate::ops::error::{OpError, OpResult, at};
-use crate::ops::pin::offer::offers;
-use crate::ops::pin::{Pinning, kept, platforms, text, upgrades, wants_resolution};
+use crate::ops::pin::offer::Offering;
+use crate::ops::pin::{Pinning, interpreter, kept, platforms, text, upgrades, wants_resolution};
 use crate::plan::ResolvedPackages;
 use crate::platform::Platform;
 use crate::profile::Value;
@@ -63,7 +63,10 @@ impl Bench {
 
 /// What a part offers, as requests to providers.
 pub(super) fn offered(pinning: &Pinning<'_>, part: &ResolvedPart) -> OpResult<Vec<Request>> {
-    offers(part, &pinning.loaded.definition.sources, &pinning.place.host, &pinning.stack.project.folder)
+    let user = part.brought_by.as_ref().and_then(|name| pinning.stack.part(name));
+    let user = user.filter(|user| interpreter::has_conda(user) && part.name.as_str() == format!("{}-conda", user.name));
+    let offering = Offering { part, user, host: &pinning.place.host, project: &pinning.stack.project.folder };
+    offering.offers(&pinning.loaded.definition.sources)
 }
 
 /// Pins one part; what had to be resolved is added to the lock, what was chosen to the state.

@@ -8,7 +8,7 @@ use crate::lock::{Inputs as LockInputs, Lock, Pin, PinFile, Resolution};
 use crate::net::{Cache, Client};
 use crate::ops::error::{OpError, OpResult, at};
 use crate::ops::pin::interpreter::{self, Found};
-use crate::ops::pin::{Pinned, Pinning, kept, upgrades, wants_resolution};
+use crate::ops::pin::{Pinned, Pinning, kept, offer, upgrades, wants_resolution};
 use crate::plan::ResolvedPython;
 use crate::plan::value::strings;
 use crate::platform::Platform;
@@ -26,11 +26,14 @@ pub(super) struct PinnedPython {
 /// Pins one part; what had to be resolved is added to the lock.
 pub(super) fn pin(pinning: &Pinning<'_>, part: &ResolvedPart, pinned: &mut Pinned) -> OpResult<PinnedPython> {
     let platform = Platform::current();
-    let Found { interpreter, from } = interpreter::find(pinning, part, pinned)?;
-    let gathered = gather(pinning, part)?;
-    let asked = lock_inputs(&interpreter, &gathered)?;
+    let Found { interpreter, from, brings } = interpreter::find(pinning, part, pinned)?;
+    let mut gathered = gather(pinning, part)?;
+    let asked = lock_inputs(&interpreter, &gathered, &brings)?;
     if wants_resolution(pinning.wishes, part, &pinned.lock, &platform, &asked)? {
         interpreter::ready(pinning, part, &interpreter, &from, pinned)?;
+        if from.is_shared() {
+            gathered.brought = pypi::brought(&pinning.place.host, &interpreter)?;
+        }
         let resolution = resolve(pinning, part, &interpreter, &gathered, &pinned.lock, asked.clone())?;
         pinned.lock.upsert(resolution);
     }
@@ -48,7 +51,7 @@ pub(super) fn pin(pinning: &Pinning<'_>, part: &ResolvedPart, pinned: &mut Pinne
 fn gather(pinning: &Pinning<'_>, part: &ResolvedPart) -> OpResult<Gathered> {
     let inputs = pypi::Inputs {
         folder: folder_of(pinning, part),
-        requirements: strings(part, "pypi"),
+        requirements: [strings(part, "pypi"), offer::pip_words(part, &pinning.stack.project.folder)?].concat(),
         constraints: strings(part, "constraints").into_iter().map(PathBuf::from).collect(),
         editable: strings(part, "editable").into_iter().map(PathBuf::from).collect(),
         build: strings(part, "build"),
@@ -64,13 +67,14 @@ fn folder_of(pinning: &Pinning<'_>, part: &ResolvedPart) -> PathBuf {
     folder.unwrap_or_else(|| pinning.stack.project.folder.clone())
 }
 
-/// What the answer depends on: the requirements, and the interpreter's minor version.
-fn lock_inputs(interpreter: &Interpreter, gathered: &Gathered) -> OpResult<LockInputs> {
+/// What the answer depends on: the requirements, the interpreter's minor version, and what it has already.
+fn lock_inputs(interpreter: &Interpreter, gathered: &Gathered, brings: &[String]) -> OpResult<LockInputs> {
     let (major, minor) = interpreter.minor();
     let lines = |lines: &[pypi::Line]| lines.iter().map(|line| line.text.clone()).collect::<Vec<_>>();
     let mut inputs = LockInputs::from([
         ("python".to_owned(), vec![format!("{}-{major}.{minor}", interpreter.implementation)]),
         ("requirements".to_owned(), lines(&gathered.requirements)),
+        ("brought".to_owned(), brings.to_vec()),
         ("constraints".to_owned(), lines(&gathered.constraints)),
         ("build".to_owned(), gathered.build.iter().map(ToString::to_string).collect()),
     ]);

@@ -10,16 +10,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::apply::packages::fill;
+use crate::apply::packages::{PYTHONS, fill};
 use crate::digest::Digest;
 use crate::fs::{FileLock, digest_tree, remove_tree, write_atomic};
 use crate::ops::error::{OpError, OpResult, at};
 use crate::plan::{Names, ResolvedPackages};
 use crate::progress::Event;
 use crate::provider::{Kit, Pinned};
-
-/// Programs of a folder with packages that are its Python, the first that is there counts.
-const PROGRAMS: [&str; 4] = ["bin/python3", "bin/python", "usr/bin/python3", "usr/local/bin/python3"];
 
 /// The digest of all that makes a copy's bytes, but where it is.
 fn digest(packages: &ResolvedPackages, names: &Names) -> Digest {
@@ -59,7 +56,7 @@ pub(crate) fn ensure(kit: &Kit<'_>, packages: &ResolvedPackages, names: &Names) 
 
 /// The Python in a folder with packages.
 pub(super) fn program(folder: &Path) -> Option<PathBuf> {
-    PROGRAMS.iter().map(|place| folder.join(place)).find(|path| crate::host::is_executable(path))
+    PYTHONS.iter().map(|place| folder.join(place)).find(|path| crate::host::is_executable(path))
 }
 
 fn called(packages: &ResolvedPackages) -> String {

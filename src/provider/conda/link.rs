@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use url::Url;
 
 use super::package::{PackageError, Unpacked, unpack};
-use super::placing::{Placed, PlacingError, place};
+use super::placing::{Clobber, Placed, Placement, PlacingError, Replaced, place};
 use crate::checkpoint;
 use crate::provider::Pinned;
 
@@ -65,11 +65,16 @@ pub struct Member<'a> {
     pub file: PathBuf,
 }
 
-/// Fills an empty folder, at its final path, with packages.
+/// Fills an empty folder, at its final path, with packages. What one package has in place of another's is the answer.
 ///
 /// # Errors
 /// If a package is damaged or refused, or two do not go together; before anything is linked.
-pub fn link(members: &[Member<'_>], subdir: Subdir, object: &Path) -> Result<(), LinkError> {
+pub fn link(
+    members: &[Member<'_>],
+    subdir: Subdir,
+    object: &Path,
+    clobber: Clobber,
+) -> Result<Vec<Replaced>, LinkError> {
     let prefix_text = object.to_str().ok_or_else(|| LinkError::Name(object.to_owned()))?;
     let work = object.join(WORK);
     let unpacked = members
@@ -82,7 +87,7 @@ pub fn link(members: &[Member<'_>], subdir: Subdir, object: &Path) -> Result<(),
         })
         .collect::<Result<Vec<Unpacked>, PackageError>>()?;
     let python = python(&unpacked, subdir)?;
-    let placed = place(&unpacked, python.as_ref(), prefix_text)?;
+    let Placement { placed, replaced } = place(&unpacked, python.as_ref(), prefix_text, clobber)?;
     checkpoint::pass("conda-before-link");
     let prefix = Prefix::create(object).map_err(at(object))?;
     // It is no cache: whoever clears caches must leave it alone.
@@ -102,7 +107,8 @@ pub fn link(members: &[Member<'_>], subdir: Subdir, object: &Path) -> Result<(),
     })?;
     checkpoint::pass("conda-after-link");
     fs::remove_dir_all(&work).map_err(at(&work))?;
-    prove(&together, object)
+    prove(&together, object)?;
+    Ok(replaced)
 }
 
 /// The package must be the one that the lock names, whatever its file is called.

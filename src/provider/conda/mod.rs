@@ -13,7 +13,7 @@
 //!
 //! Whole packages are kept, not their files: a warm install decompresses again, and in return nothing in the cache is used
 //! that was not compared with its digest. Two packages with different files of one name are refused, where conda lets the
-//! last one win.
+//! last one win, unless the part allows that.
 
 pub mod channel;
 pub mod condarc;
@@ -34,7 +34,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use rattler_conda_types::{RepoDataRecord, Subdir};
+use rattler_networking::AuthenticationStorage;
 use url::Url;
 
 pub use self::channel::{Channel, Channels, Priority};
@@ -42,11 +44,14 @@ use self::link::{LinkError, Member};
 use self::login::{logins, signed};
 use self::machine::virtual_packages;
 pub use self::machine::{platform, subdir};
+pub use self::placing::Clobber;
+use self::placing::Replaced;
 use self::solve::{Question, solve, wishes};
 use super::{Kit, Pinned, PinnedFile, ProvideError, Provider, Realised};
 use crate::digest::Sha256;
-use crate::net::{self, FetchError, NetError, Wanted};
+use crate::net::{self, Client, FetchError, NetError, Wanted};
 use crate::platform::Platform;
+use crate::progress::Event;
 
 /// Raised when the same packages would give other bytes: by this module, or by rattler, which links them.
 const VERSION: u32 = 1;
@@ -68,6 +73,8 @@ pub struct Packages {
     pub digests: BTreeMap<String, String>,
     /// Files in which it is said: a change of one is a change of the request.
     pub files: Vec<PathBuf>,
+    /// What happens where two packages have different files of one name.
+    pub clobber: Clobber,
 }
 
 /// Why conda packages could not be had.
@@ -114,7 +121,7 @@ pub enum CondaError {
         why: String,
     },
     /// A file wishes what is not of conda.
-    #[error("`{}` also asks for Python packages ({packages}): give them to `pypi` of a part of the recipe `python`, and take them out there", path.display())]
+    #[error("`{}` also asks for Python packages ({packages}): name the file in `conda` of a part of the recipe `python`, which takes both, or take them out there", path.display())]
     Pip {
         /// The file.
         path: PathBuf,
@@ -137,10 +144,12 @@ pub enum CondaError {
     #[error(transparent)]
     Net(#[from] NetError),
     /// A channel did not answer in time.
-    #[error("{address} did not answer within {} s", PATIENCE.as_secs())]
+    #[error("{address} did not answer within {seconds} s")]
     Silent {
         /// Its address, without credentials.
         address: String,
+        /// How long it was waited for, in seconds.
+        seconds: u64,
     },
     /// Nobody may be asked.
     #[error("{address} is not asked, since the run is offline")]
@@ -218,6 +227,10 @@ impl Packages {
         let wishes = wishes(&self.packages)?;
         let logins = logins(kit.host, &self.channels)?;
         let machine = virtual_packages(kit.host, subdir, kit.cache.root())?;
+        // A network that swallows everything is told of within a bound, and by the channel that does not answer.
+        if !kit.client.is_offline() {
+            self.are_there(kit, PATIENCE)?;
+        }
         let records = index::records(kit, &self.channels, &logins, subdir, &wishes)?;
         let channels = self.channels.names().join(", ");
         let priority = self.channels.priority;
@@ -258,27 +271,41 @@ impl Packages {
         own.into_iter().chain(others).filter_map(below).collect()
     }
 
-    fn is_there(&self, kit: &Kit<'_>, channel: &Channel) -> Result<(), CondaError> {
-        let shown = || net::show(&channel.address);
-        if kit.client.is_offline() && channel.address.scheme() != "file" {
-            return Err(CondaError::Offline { address: shown() });
-        }
+    /// Asks all channels at once; the first that does not answer ends it.
+    fn are_there(&self, kit: &Kit<'_>, patience: Duration) -> Result<(), CondaError> {
         let logins = logins(kit.host, &self.channels)?;
+        let asked = self.channels.list.iter().map(|channel| is_there(kit.client, &logins, channel, patience));
+        kit.client.block_on(try_join_all(asked)).map(drop)
+    }
+}
+
+/// Whether a channel is there.
+///
+/// # Errors
+/// If it is not, does not answer within `patience`, or nobody may be asked.
+pub async fn is_there(
+    client: &Client,
+    logins: &AuthenticationStorage,
+    channel: &Channel,
+    patience: Duration,
+) -> Result<(), CondaError> {
+    let shown = || net::show(&channel.address);
+    if client.is_offline() && channel.address.scheme() != "file" {
+        return Err(CondaError::Offline { address: shown() });
+    }
+    let asked = async {
         let mut last = 404;
         for sign in SIGNS {
             let Ok(address) = channel.address.join(sign) else { continue };
-            let address = signed(kit.client, &logins, &address);
-            let asked = async { tokio::time::timeout(PATIENCE, kit.client.status(&address)).await };
-            last = match kit.client.block_on(asked) {
-                Ok(status) => status?,
-                Err(_) => return Err(CondaError::Silent { address: shown() }),
-            };
+            last = client.status(&signed(client, logins, &address)).await?;
             if (200..300).contains(&last) {
                 return Ok(());
             }
         }
         Err(CondaError::NoChannel { address: shown(), status: last })
-    }
+    };
+    let silent = |_| CondaError::Silent { address: shown(), seconds: patience.as_secs() };
+    tokio::time::timeout(patience, asked).await.map_err(silent)?
 }
 
 impl Provider for Packages {
@@ -304,8 +331,15 @@ impl Provider for Packages {
         inputs
     }
 
+    fn settings(&self) -> BTreeMap<String, Vec<String>> {
+        match self.clobber {
+            Clobber::Refuse => BTreeMap::new(),
+            Clobber::Later => [("clobber".to_owned(), vec!["later".to_owned()])].into(),
+        }
+    }
+
     fn reachable(&self, kit: &Kit<'_>) -> Result<String, ProvideError> {
-        self.channels.list.iter().try_for_each(|channel| self.is_there(kit, channel))?;
+        self.are_there(kit, PATIENCE)?;
         let one = |channel: &Channel| format!("{} at {}", channel.name, net::show(&channel.address));
         Ok(self.channels.list.iter().map(one).collect::<Vec<_>>().join(", "))
     }
@@ -343,7 +377,11 @@ impl Provider for Packages {
                 Some(Member { pin, file: kit.cache.path(&file.sha256, &file.file) })
             })
             .collect();
-        link::link(&members, subdir, folder).map_err(CondaError::from)?;
+        let replaced = link::link(&members, subdir, folder, self.clobber).map_err(CondaError::from)?;
+        for Replaced { one, other, path } in replaced {
+            let text = format!("`{}` is that of `{other}`, not of `{one}` (conda_clobber = \"later\")", path.display());
+            kit.report.report(Event::Note(text));
+        }
         Ok(Realised::default())
     }
 }

@@ -22,7 +22,8 @@ pub enum PlacingError {
     /// Two packages have different files of one name.
     #[error(
         "the packages `{one}` and `{other}` both have `{}`, and differ in it: neither may overwrite the other; ask for a \
-         version of one of them that does not have it, or take them into two parts",
+         version of one of them that does not have it, take them into two parts, or allow the later one to win: \
+         conda_clobber = \"later\"",
         path.display()
     )]
     Clash {
@@ -65,8 +66,39 @@ pub struct Placed {
     pub places: Vec<PathBuf>,
 }
 
+/// What happens where two packages have different files of one name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Clobber {
+    /// They are refused.
+    #[default]
+    Refuse,
+    /// The later one's counts: that of a package which needs the other, else of the later name.
+    Later,
+}
+
+/// A file that another package's stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// Whose it was.
+    pub one: String,
+    /// Whose it is.
+    pub other: String,
+    /// Its place.
+    pub path: PathBuf,
+}
+
+/// Where everything goes.
+#[derive(Debug, Default)]
+pub struct Placement {
+    /// For each package, what of it is linked.
+    pub placed: Vec<Placed>,
+    /// What is not, because another package's is.
+    pub replaced: Vec<Replaced>,
+}
+
 /// What has a place already.
 struct Taken<'a> {
+    index: usize,
     package: &'a Unpacked,
     entry: Option<&'a PathsEntry>,
 }
@@ -75,36 +107,85 @@ struct Taken<'a> {
 ///
 /// # Errors
 /// If one leads outside, two clash, or one has no room for the prefix.
-pub fn place(packages: &[Unpacked], python: Option<&PythonInfo>, prefix: &str) -> Result<Vec<Placed>, PlacingError> {
+pub fn place(
+    packages: &[Unpacked],
+    python: Option<&PythonInfo>,
+    prefix: &str,
+    clobber: Clobber,
+) -> Result<Placement, PlacingError> {
     let mut taken: BTreeMap<PathBuf, Taken<'_>> = BTreeMap::new();
-    let mut all = Vec::new();
-    for package in packages {
-        let mut placed = Placed::default();
+    let mut made = Placement { placed: packages.iter().map(|_| Placed::default()).collect(), replaced: Vec::new() };
+    let order = match clobber {
+        Clobber::Refuse => (0..packages.len()).collect(),
+        Clobber::Later => by_needs(packages),
+    };
+    for index in order {
+        let package = &packages[index];
         for entry in &package.paths.paths {
             let path = target(package, entry, python)?;
             has_room(package, entry, prefix)?;
             match taken.get(&path) {
                 Some(known) if is_same(known, package, entry) => continue,
-                Some(known) => return Err(clash(known, package, path)),
+                Some(_) if entry.path_type == PathType::Directory => return Err(clash(&taken[&path], package, path)),
+                Some(known) => made.replace(known, package, &path, clobber)?,
                 None => {}
             }
-            taken.insert(path.clone(), Taken { package, entry: Some(entry) });
-            placed.places.push(path);
-            placed.entries.push(entry.clone());
+            taken.insert(path.clone(), Taken { index, package, entry: Some(entry) });
+            made.placed[index].places.push(path);
+            made.placed[index].entries.push(entry.clone());
         }
         for command in &package.commands {
             let path = Path::new("bin").join(&command.command);
             plain(package, &path)?;
             if let Some(known) = taken.get(&path) {
-                return Err(clash(known, package, path));
+                made.replace(known, package, &path, clobber)?;
             }
-            taken.insert(path.clone(), Taken { package, entry: None });
-            placed.places.push(path);
+            taken.insert(path.clone(), Taken { index, package, entry: None });
+            made.placed[index].places.push(path);
         }
-        all.push(placed);
     }
     nothing_below_files(&taken)?;
-    Ok(all)
+    Ok(made)
+}
+
+impl Placement {
+    /// Takes a file out in favour of another package's. A command stays, since whoever links makes all of a package's.
+    fn replace(
+        &mut self,
+        known: &Taken<'_>,
+        package: &Unpacked,
+        path: &Path,
+        clobber: Clobber,
+    ) -> Result<(), PlacingError> {
+        let entry = known.entry.filter(|entry| entry.path_type != PathType::Directory);
+        let (Clobber::Later, Some(entry)) = (clobber, entry) else {
+            return Err(clash(known, package, path.to_owned()));
+        };
+        let placed = &mut self.placed[known.index];
+        placed.places.retain(|place| place != path);
+        placed.entries.retain(|other| other.relative_path != entry.relative_path);
+        let (one, other) = (known.package.file.clone(), package.file.clone());
+        self.replaced.push(Replaced { one, other, path: path.to_owned() });
+        Ok(())
+    }
+}
+
+/// The packages in the order in which they are installed: each after all that it needs, else by name. Of those that need each
+/// other the first by name is the first.
+fn by_needs(packages: &[Unpacked]) -> Vec<usize> {
+    let name = |index: usize| packages[index].index.name.as_normalized();
+    let mut rest: Vec<usize> = (0..packages.len()).collect();
+    rest.sort_by_key(|index| name(*index));
+    let mut order = Vec::new();
+    while !rest.is_empty() {
+        let needs = |index: usize, other: usize| {
+            let words = packages[index].index.depends.iter().filter_map(|text| text.split_whitespace().next());
+            index != other && words.into_iter().any(|word| word == name(other))
+        };
+        let free = rest.iter().position(|index| !rest.iter().any(|other| needs(*index, *other)));
+        order.push(rest.remove(free.unwrap_or(0)));
+    }
+    order
 }
 
 fn target(package: &Unpacked, entry: &PathsEntry, python: Option<&PythonInfo>) -> Result<PathBuf, PlacingError> {

@@ -27,13 +27,15 @@ pub struct Wanted {
     pub digests: BTreeMap<String, String>,
     /// Every file that was read.
     pub files: Vec<PathBuf>,
+    /// By file what it asks of the Python package index.
+    pub pip: Vec<(PathBuf, Vec<String>)>,
 }
 
 impl Wanted {
     /// Reads words, and the files that they name (`--file environment.yml`), which are relative to `folder`.
     ///
     /// # Errors
-    /// If a file cannot be read, or asks for what is not of conda.
+    /// If a file cannot be read.
     pub fn read(words: &[String], folder: &Path) -> Result<Self, CondaError> {
         let mut wanted = Self::default();
         for word in words {
@@ -70,7 +72,7 @@ impl Wanted {
         let wrong = |why: String| CondaError::File { path: path.to_owned(), why };
         let environment = EnvironmentYaml::from_yaml_str(text).map_err(|error| wrong(error.to_string()))?;
         if let Some(pip) = environment.pip_specs().filter(|list| !list.is_empty()) {
-            return Err(CondaError::Pip { path: path.to_owned(), packages: pip.join(", ") });
+            self.pip.push((path.to_owned(), pip.to_vec()));
         }
         self.packages.extend(environment.match_specs().map(ToString::to_string));
         let channels = environment.channels.iter().map(|channel| channel.as_str().to_owned());
@@ -135,8 +137,8 @@ mod tests {
     #[test]
     fn what_is_not_of_conda_is_refused_with_its_place() {
         let said = |name: &str, text: &str| read(name, text).expect_err("refused").to_string().replace(['\n'], " ");
-        let told = said("environment.yml", "dependencies:\n  - python\n  - pip:\n    - flask\n");
-        assert!(told.contains("flask") && told.contains("`pypi`"), "{told}");
+        let wanted = read("environment.yml", "dependencies:\n  - python\n  - pip:\n    - flask\n").expect("read");
+        assert_eq!((wanted.packages.len(), wanted.pip[0].1.as_slice()), (2, &["flask".to_owned()][..]));
         assert!(said("environment.yml", "dependencies: 7\n").contains("environment.yml"));
         assert!(
             said("explicit.txt", "@EXPLICIT\nhttps://example.org/t/canary/x/readme.txt\n")

@@ -184,7 +184,7 @@ impl Place {
     pub fn request_of(&self, channels: &[String], packages: &[&str]) -> Packages {
         let channels = Channels::of(&self.host, channels, None).expect("channels");
         let packages = packages.iter().map(ToString::to_string).collect();
-        Packages { packages, channels, digests: BTreeMap::new(), files: Vec::new() }
+        Packages { packages, channels, digests: BTreeMap::new(), files: Vec::new(), clobber: Clobber::Refuse }
     }
 
     pub fn with_kit<T>(&self, work: impl FnOnce(&Kit<'_>) -> T) -> T {

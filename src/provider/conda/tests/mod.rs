@@ -186,12 +186,48 @@ fn a_package_that_would_write_elsewhere_or_over_anothers_file_is_refused_by_name
     insta::assert_snapshot!(refused(&[Package::new("bad", "1", &[]).noarch("python", &["../x = a:b"])], &["bad"]), @r#"`bad-1-h0_0.conda` is no conda package: its info/link.json cannot be read: entry point command must not contain path separators or NUL: "../x" at line 1 column 57"#);
     let clash =
         [Package::new("a", "1", &[]).file("etc/x.conf", "one"), Package::new("b", "1", &[]).file("etc/x.conf", "two")];
-    insta::assert_snapshot!(refused(&clash, &["a", "b"]), @"the packages `a-1-h0_0.conda` and `b-1-h0_0.conda` both have `etc/x.conf`, and differ in it: neither may overwrite the other; ask for a version of one of them that does not have it, or take them into two parts");
+    insta::assert_snapshot!(refused(&clash, &["a", "b"]), @r#"the packages `a-1-h0_0.conda` and `b-1-h0_0.conda` both have `etc/x.conf`, and differ in it: neither may overwrite the other; ask for a version of one of them that does not have it, take them into two parts, or allow the later one to win: conda_clobber = "later""#);
     let astray =
         [Package::new("a", "1", &[]).file("lib", "-> share"), Package::new("b", "1", &[]).file("lib/x", "two")];
-    insta::assert_snapshot!(refused(&astray, &["a", "b"]), @"the packages `a-1-h0_0.conda` and `b-1-h0_0.conda` both have `lib`, and differ in it: neither may overwrite the other; ask for a version of one of them that does not have it, or take them into two parts");
+    insta::assert_snapshot!(refused(&astray, &["a", "b"]), @r#"the packages `a-1-h0_0.conda` and `b-1-h0_0.conda` both have `lib`, and differ in it: neither may overwrite the other; ask for a version of one of them that does not have it, take them into two parts, or allow the later one to win: conda_clobber = "later""#);
     let python = [Package::new("web", "1", &[]).noarch("python", &[]).file("site-packages/web.py", "")];
     insta::assert_snapshot!(refused(&python, &["web"]), @"the package `web-1-h0_0.conda` is Python for every platform, and there is no `python` among the others");
+}
+
+#[test]
+fn the_later_of_two_files_counts_where_that_is_allowed() {
+    let place = Place::new();
+    let conf = |name, needs: &[&'static str], text: &str| {
+        Package::new(name, "1", needs).file("etc/x.conf", text).file("etc/own", "same")
+    };
+    // The one that needs the others is the last, whatever its name.
+    place.write(
+        "channel",
+        &[conf("a", &["b"], "of a"), conf("b", &[], "of b"), conf("c", &[], "of c").file("bin/c", "c")],
+    );
+    let request = Packages { clobber: Clobber::Later, ..place.request(&["a", "c"]) };
+    assert_eq!(request.settings()["clobber"], ["later"]);
+    let object = place.path("env");
+    place.install(&request, &object).expect("installed");
+    assert_eq!(fs::read_to_string(object.join("etc/x.conf")).expect("read"), "of c");
+    let record =
+        |name: &str| fs::read_to_string(object.join(format!("conda-meta/{name}-1-h0_0.json"))).expect("a record");
+    assert!(!record("a").contains("etc/x.conf") && !record("b").contains("etc/x.conf"));
+    assert!(record("c").contains("etc/x.conf"));
+    place.write("channel", &[conf("a", &["z"], "of a"), conf("z", &[], "of z")]);
+    fs::remove_dir_all(place.path("home/.cache")).expect("an empty cache");
+    let request = Packages { clobber: Clobber::Later, ..place.request(&["a"]) };
+    place.install(&request, &place.path("other")).expect("installed");
+    assert_eq!(fs::read_to_string(place.path("other/etc/x.conf")).expect("read"), "of a");
+    // A folder is no file, whoever is later.
+    place.write(
+        "channel",
+        &[Package::new("a", "1", &[]).file("lib/x", "x"), Package::new("b", "1", &[]).file("lib", "-> share")],
+    );
+    fs::remove_dir_all(place.path("home/.cache")).expect("an empty cache");
+    let request = Packages { clobber: Clobber::Later, ..place.request(&["a", "b"]) };
+    let told = place.install(&request, &place.path("astray")).expect_err("refused").to_string();
+    assert!(told.contains("both have `lib`"), "{told}");
 }
 
 #[test]
@@ -293,10 +329,11 @@ fn an_explicit_list_goes_out_and_comes_back_as_the_same_pins() {
     assert!(text.starts_with(&format!("# platform: {own}\n@EXPLICIT\nfile://")), "{text}");
     let read = |text: &str| {
         fs::write(place.path("list.txt"), text).expect("written");
-        let wanted::Wanted { packages, channels, digests, files } =
+        let wanted::Wanted { packages, channels, digests, files, .. } =
             wanted::Wanted::read(&["--file list.txt".to_owned()], place.root.path()).expect("read");
         let channels = Channels::of(&place.host, &channels, None).expect("channels");
-        place.with_kit(|kit| Packages { packages, channels, digests, files }.resolve(kit, &[]))
+        place
+            .with_kit(|kit| Packages { packages, channels, digests, files, clobber: Clobber::Refuse }.resolve(kit, &[]))
     };
     // A newer one that the channel gets meanwhile changes nothing.
     let mut packages = stack();
