@@ -11,6 +11,7 @@ mod conda;
 mod crash;
 mod cron;
 mod docs;
+mod doctor;
 mod dump;
 mod git;
 mod index_server;

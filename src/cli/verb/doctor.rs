@@ -15,7 +15,7 @@ pub fn run(face: &Face, arguments: &DoctorArguments) -> OpResult<Exit> {
     let checks = if arguments.production {
         production::production(&face.place("doctor")?)?
     } else {
-        doctor::doctor(&face.host)?
+        doctor::doctor(&face.host, face.global.offline)?
     };
     face.result(&checks, || {
         let rows: Vec<Vec<String>> = checks
