@@ -235,7 +235,7 @@ impl Provider for Checkouts {
     fn inputs(&self) -> BTreeMap<String, Vec<String>> {
         let asked = |item: &Checkout| {
             let with = if item.submodules { " with submodules" } else { "" };
-            format!("{} {} {}{with}", item.name, repository::shown(&item.url), item.reference)
+            format!("{} {} {}{with}", item.name, repository::called(&item.url), item.reference)
         };
         [("git".to_owned(), self.items.iter().map(asked).collect())].into()
     }

@@ -72,6 +72,19 @@ pub(super) fn shown(url: &str) -> String {
     }
 }
 
+/// What a lock calls a repository: by its path, without the host, so that a mirror is the same one.
+pub(super) fn called(url: &str) -> String {
+    let path = match (Url::parse(url).ok().filter(|_| url.contains("://")), url.split_once(':')) {
+        (Some(parsed), _) if parsed.scheme() == "file" => return parsed.path().to_owned(),
+        (Some(parsed), _) => parsed.path().to_owned(),
+        // `git@host:team/app.git`
+        (None, Some((_, path))) if !url.starts_with('/') => path.to_owned(),
+        (None, _) => return url.to_owned(),
+    };
+    let path = path.trim_matches('/');
+    path.strip_suffix(".git").unwrap_or(path).to_owned()
+}
+
 /// Whether git may be given an address: of a kind that runs no other program, and not an option.
 pub(super) fn is_address(url: &str) -> bool {
     let is_word =
@@ -250,6 +263,19 @@ mod tests {
         }
         for bad in ["ext::sh -c id", "ext::id", "--upload-pack=id", "fd::3", "x y", "", "relative/x", "ftp://host/x"] {
             assert!(!is_address(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_lock_calls_a_repository_by_its_path_alone() {
+        for (url, name) in [
+            ("https://me:word@host.example:8443/team/app.git", "team/app"),
+            ("ssh://git@host.example/team/app/", "team/app"),
+            ("git@host.example:team/app.git", "team/app"),
+            ("file:///srv/app", "/srv/app"),
+            ("/srv/app", "/srv/app"),
+        ] {
+            assert_eq!(called(url), name);
         }
     }
 
