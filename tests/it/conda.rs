@@ -150,7 +150,8 @@ fn a_lock_is_exported_and_files_of_condas_users_are_imported() {
     }
     life.sandbox.write("environment.yml", "dependencies: [tool, {pip: [flask]}]\n");
     let told = life.run(&["lock"]).code(1);
-    assert!(told.stderr().contains("flask") && told.stderr().contains("`pypi`"), "{}", told.stderr());
+    let said = told.stderr();
+    assert!(said.contains("flask") && said.contains("`conda` of a part of the recipe `python`"), "{said}");
 }
 
 fn index(life: &Life) -> std::path::PathBuf {
