@@ -27,7 +27,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 WISHES = ["python 3.12.*", "numpy", "pandas", "requests", "pip"]
 
 PEER = """
-import asyncio, sys
+import asyncio, os, sys
 import rattler
 
 async def main(what, channel, cache, folder, *packages):
@@ -37,7 +37,9 @@ async def main(what, channel, cache, folder, *packages):
                                   virtual_packages=rattler.VirtualPackage.detect())
     if what == "install":
         await rattler.install(records, target_prefix=folder, cache_dir=cache, show_progress=False)
-    print(len(records))
+    print(len(records), flush=True)
+    # Its threads sometimes fall over each other when Python ends in good order.
+    os._exit(0)
 
 asyncio.run(main(*sys.argv[1:]))
 """
