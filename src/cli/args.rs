@@ -9,10 +9,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use flags::{
     BootVerb, CatalogueVerb, CertificateArguments, CompletionsArguments, DiffArguments, DoctorArguments, DumpArguments,
     EnvArguments, EventsArguments, ExplainArguments, ExportForm, GcArguments, GraphArguments, GraphForm, InitArguments,
-    InstallArguments, InternalArguments, JobArguments, ListArguments, LoadArguments, LockArguments, LogsArguments,
-    MigrateArguments, PackArguments, PlanArguments, RollbackArguments, RunArguments, RunsArguments, SecretVerb,
-    ServiceArguments, ShellArguments, SignalArguments, StartArguments, StatusArguments, SuperviseArguments,
-    UpdateArguments, VerifyArguments, WipeArguments,
+    InstallArguments, JobArguments, ListArguments, LoadArguments, LockArguments, LogsArguments, MigrateArguments,
+    PackArguments, PlanArguments, RollbackArguments, RunArguments, RunsArguments, SecretVerb, ServiceArguments,
+    ShellArguments, SignalArguments, StartArguments, StatusArguments, SuperviseArguments, UpdateArguments,
+    VerifyArguments, WipeArguments,
 };
 
 const ABOUT: &str = "Installs and runs a whole web application stack as a plain user, in one folder of your home.";
@@ -261,12 +261,6 @@ pub enum Verb {
     /// The manual page
     #[command(after_help = "Examples:\n  jove-install man | man -l -")]
     Man,
-    /// The keeper's own entry
-    #[command(hide = true)]
-    InternalKeeper(InternalArguments),
-    /// The supervisor's own entry
-    #[command(hide = true)]
-    InternalSupervisor(InternalArguments),
     /// Migrates a part's data, with a way back
     #[command(hide = true)]
     InternalMigrate(MigrateArguments),

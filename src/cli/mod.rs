@@ -51,6 +51,15 @@ impl From<Exit> for ExitCode {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Some((watcher, root)) = verb::internal::asked() {
+        return match verb::internal::watch(watcher, &root) {
+            Ok(()) => Exit::Ok.into(),
+            Err(error) => {
+                anstream::eprintln!("error: {error}");
+                Exit::Failed.into()
+            }
+        };
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return said_by_clap(&error).into(),
@@ -129,8 +138,6 @@ fn run(face: &Face, arguments: Arguments) -> OpResult<Exit> {
         Verb::History => verb::generation::history(face),
         Verb::Init(arguments) => verb::init::run(face, arguments),
         Verb::Install(arguments) => verb::install::run(face, &arguments),
-        Verb::InternalKeeper(arguments) => verb::internal::keeper(face, &arguments),
-        Verb::InternalSupervisor(arguments) => verb::internal::supervisor(&arguments),
         Verb::Dump(arguments) => verb::dump::run(face, arguments),
         Verb::Load(arguments) => verb::dump::load(face, arguments),
         Verb::Update(arguments) => verb::update::run(face, &arguments),

@@ -1,14 +1,14 @@
 //! Fork and exec, and the few system calls that no safe crate offers: the one file with `unsafe`.
 //!
-//! The keeper has one thread, so that a forked child may do what it likes before exec; it keeps to plain system calls anyway,
-//! on memory that was prepared before the fork.
-#![allow(unsafe_code, reason = "fork, exec, signalfd and one ioctl; each block says why it is sound")]
+//! The keeper has one thread, which stands still from the making of a child until the child's program runs: so the child may use
+//! the keeper's memory meanwhile, and do what it likes with it.
+#![allow(unsafe_code, reason = "clone, exec, signalfd and one ioctl; each block says why it is sound")]
 
 use std::ffi::CString;
-use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::io;
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::ptr;
+use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Resource, Rlimit, WaitOptions};
@@ -65,18 +65,36 @@ const STANDING: u8 = 5;
 const PASSING: u8 = 6;
 const CLOSING: u8 = 7;
 
-/// What a child is made from, prepared before the fork.
-struct Prepared<'a> {
+/// A child that runs its program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Made {
+    /// Its number.
+    pub pid: i32,
+    /// Whether it bears its mark: below another marked process it cannot.
+    pub is_marked: bool,
+}
+
+/// Why a child ended before its program ran: what it was doing (a place in [`STAGES`]), and what the system said.
+type Refusal = (u8, io::Error);
+
+/// What a child is made from, prepared before it is there. It shares this memory with us, who stand still, until its program
+/// runs.
+struct Birth<'a, F> {
     child: &'a Child<'a>,
     argv: Vec<*const libc::c_char>,
     vars: Vec<*const libc::c_char>,
     /// The sockets, away from the numbers where they are to be.
     sockets: Vec<OwnedFd>,
-    line: OwnedFd,
+    before_exec: Option<F>,
+    parent: i32,
+    is_marked: bool,
+    /// Whether all was done that comes before the program.
+    is_prepared: bool,
+    refusal: Option<Refusal>,
 }
 
-impl<'a> Prepared<'a> {
-    fn new(child: &'a Child<'a>, line: &UnixStream) -> io::Result<Self> {
+impl<'a, F: FnOnce(i32) -> io::Result<()>> Birth<'a, F> {
+    fn new(child: &'a Child<'a>, before_exec: F) -> io::Result<Self> {
         let pointers = |strings: &[CString]| -> Vec<*const libc::c_char> {
             strings.iter().map(|string| string.as_ptr()).chain([ptr::null(), ptr::null()]).collect()
         };
@@ -87,43 +105,43 @@ impl<'a> Prepared<'a> {
             argv: pointers(&child.argv),
             vars: pointers(&child.vars),
             sockets: child.sockets.iter().map(aside).collect::<Result<_, _>>()?,
-            // Out of the way of what the child gets.
-            line: rustix::io::fcntl_dupfd_cloexec(line, free)?,
+            before_exec: Some(before_exec),
+            parent: rustix::process::getpid().as_raw_nonzero().get(),
+            is_marked: child.mark.is_none(),
+            is_prepared: false,
+            refusal: None,
         })
     }
 }
 
-/// Makes a child. `before_exec` sees its number while it waits: no program runs before that has succeeded, and none at all if
-/// this process is killed in between.
+/// Makes a child. `before_exec` sees its number, in the child itself: no program runs before that has succeeded, and none at all
+/// if this process is killed in between.
+///
+/// The child is made as by vfork: nothing of this process is copied for it, however large that is, and this returns once its
+/// program runs.
 ///
 /// # Errors
-/// If it cannot be forked, `before_exec` fails, or its program cannot be run; then no process is left.
-pub fn spawn(child: &Child<'_>, before_exec: impl FnOnce(i32) -> io::Result<()>) -> io::Result<i32> {
-    let (mut ours, theirs) = UnixStream::pair()?;
-    let prepared = Prepared::new(child, &theirs)?;
-    // A second copy here, and its end would never be seen.
-    drop(theirs);
-    // SAFETY: this process has one thread, so that the child's memory is whole.
-    let pid = unsafe { libc::fork() };
+/// If it cannot be made, `before_exec` fails, or its program cannot be run; then no process is left.
+pub fn spawn<F: FnOnce(i32) -> io::Result<()>>(child: &Child<'_>, before_exec: F) -> io::Result<Made> {
+    let stack = Stack::new()?;
+    let mut birth = Birth::new(child, before_exec)?;
+    // SAFETY: this process has one thread, which stands still while the child uses its memory, on a stack of the child's own.
+    let pid = unsafe {
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+        libc::clone(live::<F>, stack.top(), flags, ptr::from_mut(&mut birth).cast())
+    };
     if pid < 0 {
         return Err(io::Error::last_os_error());
     }
-    if pid == 0 {
-        become_program(prepared, ours.as_fd());
-    }
-    drop(prepared);
-    let go = before_exec(pid).and_then(|()| ours.write_all(b"!"));
-    if let Err(error) = go {
-        drop(ours);
+    let Some((stage, error)) = birth.refusal.take() else {
+        if birth.is_prepared {
+            return Ok(Made { pid, is_marked: birth.is_marked });
+        }
         reap(pid);
-        return Err(error);
-    }
-    let mut said = Vec::new();
-    ours.read_to_end(&mut said)?;
-    let (Some(number), Some(stage)) = (said.first_chunk::<4>(), said.get(4)) else { return Ok(pid) };
+        return Err(io::Error::other("its process was killed before its program ran"));
+    };
     reap(pid);
-    let error = io::Error::from_raw_os_error(i32::from_le_bytes(*number));
-    match STAGES.get(usize::from(*stage)) {
+    match STAGES.get(usize::from(stage)) {
         None | Some(&"") => Err(error),
         Some(stage) => Err(io::Error::new(error.kind(), format!("{stage} failed: {error}"))),
     }
@@ -133,27 +151,101 @@ fn reap(pid: i32) {
     let _ = rustix::process::waitpid(Pid::from_raw(pid), WaitOptions::empty());
 }
 
-/// The child's side: never returns.
-fn become_program(mut prepared: Prepared<'_>, parent: BorrowedFd<'_>) -> ! {
-    let (child, line) = (prepared.child, prepared.line.as_fd());
-    let sockets = libc::c_uint::try_from(prepared.sockets.len()).unwrap_or(0);
+/// What a child runs on until its program runs.
+struct Stack(*mut libc::c_void);
+
+impl Stack {
+    const SIZE: usize = 256 << 10;
+    /// Below it nothing may be written.
+    const GUARD: usize = 64 << 10;
+
+    fn new() -> io::Result<Self> {
+        let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: asks for new memory, of which the lowest part is made unusable.
+        unsafe {
+            let memory = libc::mmap(ptr::null_mut(), Self::SIZE, protection, flags | libc::MAP_STACK, -1, 0);
+            if memory == libc::MAP_FAILED || libc::mprotect(memory, Self::GUARD, libc::PROT_NONE) < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            Ok(Self(memory))
+        }
+    }
+
+    const fn top(&self) -> *mut libc::c_void {
+        // SAFETY: one past the end of the memory, where a stack begins that grows down.
+        unsafe { self.0.add(Self::SIZE) }
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: it is ours, and nobody runs on it any more.
+        unsafe { libc::munmap(self.0, Self::SIZE) };
+    }
+}
+
+/// The child's side: comes back only if its program cannot run.
+extern "C" fn live<F: FnOnce(i32) -> io::Result<()>>(birth: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: `spawn` gave it, and stands still until this process has ended or become its program.
+    let birth = unsafe { &mut *birth.cast::<Birth<'_, F>>() };
+    birth.refusal = become_program(birth).err();
+    127
+}
+
+/// Allocates where it must: the parent, whose memory it is, does nothing meanwhile.
+fn become_program<F: FnOnce(i32) -> io::Result<()>>(birth: &mut Birth<'_, F>) -> Result<(), Refusal> {
+    let pid = rustix::process::getpid().as_raw_nonzero().get();
+    // SAFETY: plain system calls. Whoever is killed now takes this process along.
+    let is_orphan = unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        libc::getppid() != birth.parent
+    };
+    if is_orphan {
+        return Err((RUNNING, io::Error::from_raw_os_error(libc::ESRCH)));
+    }
+    birth.before_exec.take().map_or(Ok(()), |work| work(pid)).map_err(|error| (RUNNING, error))?;
+    connect(birth)?;
+    let child = birth.child;
+    rustix::process::umask(Mode::from_bits_truncate(child.umask));
+    limit(child)?;
+    if let Some(mark) = child.mark {
+        // Refused below another marked process: then the service is known by its session only.
+        let mark = Rlimit { current: Some(mark), maximum: Some(mark) };
+        birth.is_marked = rustix::process::setrlimit(Resource::Rttime, mark).is_ok();
+    }
+    if let Some(rules) = &child.rules {
+        rules.apply().map_err(|error| (CLOSING, error))?;
+    }
+    let own = CString::new(format!("LISTEN_PID={pid}")).map_err(|error| (RUNNING, error.into()))?;
+    if child.tells_pid {
+        // There are two null pointers at the end, so that one may become this.
+        let free = birth.vars.len() - 2;
+        birth.vars[free] = own.as_ptr();
+    }
+    birth.is_prepared = true;
+    // SAFETY: `argv` and `vars` end with a null pointer, and all that they point to lives on.
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, 0);
+        libc::execve(birth.argv[0], birth.argv.as_ptr(), birth.vars.as_ptr());
+    }
+    Err((RUNNING, io::Error::last_os_error()))
+}
+
+/// Gives the child its session, its descriptors, the usual signals and its folder.
+fn connect<F>(birth: &Birth<'_, F>) -> Result<(), Refusal> {
+    let failed = |stage| (stage, io::Error::last_os_error());
+    let sockets = libc::c_uint::try_from(birth.sockets.len()).unwrap_or(0);
     // SAFETY: plain system calls on numbers and on memory that lives until exec.
     unsafe {
-        // Its own end must be the only one left, or the parent's death would go unseen.
-        libc::close(parent.as_raw_fd());
-        let mut byte = 0u8;
-        if libc::read(line.as_raw_fd(), ptr::from_mut(&mut byte).cast(), 1) != 1 {
-            libc::_exit(127);
-        }
         libc::setsid();
-        for (target, source) in (0..).zip(child.stdio) {
+        for (target, source) in (0..).zip(birth.child.stdio) {
             if libc::dup2(source.as_raw_fd(), target) < 0 {
-                give_up(line, CONNECTING);
+                return Err(failed(CONNECTING));
             }
         }
-        for (target, source) in (3..).zip(&prepared.sockets) {
+        for (target, source) in (3..).zip(&birth.sockets) {
             if libc::dup2(source.as_raw_fd(), target) < 0 {
-                give_up(line, PASSING);
+                return Err(failed(PASSING));
             }
         }
         for number in 1..=64 {
@@ -162,89 +254,29 @@ fn become_program(mut prepared: Prepared<'_>, parent: BorrowedFd<'_>) -> ! {
         let mut none = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
-        // Every other descriptor is closed by exec; `line` tells the parent by closing that it happened.
+        // Every other descriptor is closed by exec.
         libc::syscall(libc::SYS_close_range, 3 + sockets, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
-        if libc::chdir(child.folder.as_ptr()) < 0 {
-            give_up(line, ENTERING);
+        if libc::chdir(birth.child.folder.as_ptr()) < 0 {
+            return Err(failed(ENTERING));
         }
     }
-    rustix::process::umask(Mode::from_bits_truncate(child.umask));
-    limit(child, line);
-    if let Some(mark) = child.mark {
-        // Refused below another marked process: then the service is known by its session only.
-        let _ = rustix::process::setrlimit(Resource::Rttime, Rlimit { current: Some(mark), maximum: Some(mark) });
-    }
-    if let Some(rules) = &child.rules
-        && let Err(error) = rules.apply()
-    {
-        refuse(line, error.raw_os_error().unwrap_or(libc::EIO), CLOSING);
-    }
-    let mut pid = *b"LISTEN_PID=\0\0\0\0\0\0\0\0\0\0\0\0";
-    if child.tells_pid {
-        write_number(&mut pid[b"LISTEN_PID=".len()..], rustix::process::getpid().as_raw_nonzero().get());
-        // There are two null pointers at the end, so that one may become this.
-        let free = prepared.vars.len() - 2;
-        prepared.vars[free] = pid.as_ptr().cast();
-    }
-    // SAFETY: `argv` and `vars` end with a null pointer, and all that they point to lives on.
-    unsafe {
-        libc::execve(prepared.argv[0], prepared.argv.as_ptr(), prepared.vars.as_ptr());
-        give_up(line, RUNNING)
-    }
+    Ok(())
 }
 
-/// The child's limits. Nothing here allocates.
-fn limit(child: &Child<'_>, line: BorrowedFd<'_>) {
-    let refuse = |error: rustix::io::Errno, stage| refuse(line, error.raw_os_error(), stage);
+/// The child's limits.
+fn limit(child: &Child<'_>) -> Result<(), Refusal> {
     if let Some(word) = &child.oom {
-        let written = rustix::fs::open(c"/proc/self/oom_score_adj", OFlags::WRONLY, Mode::empty())
-            .and_then(|file| rustix::io::write(&file, word.as_bytes()));
-        if let Err(error) = written {
-            refuse(error, STANDING);
-        }
+        rustix::fs::open(c"/proc/self/oom_score_adj", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
+            .and_then(|file| rustix::io::write(&file, word.as_bytes()))
+            .map_err(|error| (STANDING, error.into()))?;
     }
-    if let Some(nice) = child.nice
-        && let Err(error) = rustix::process::setpriority_process(None, nice)
-    {
-        refuse(error, GIVING_WAY);
+    if let Some(nice) = child.nice {
+        rustix::process::setpriority_process(None, nice).map_err(|error| (GIVING_WAY, error.into()))?;
     }
     for (resource, limit) in &child.limits {
-        if let Err(error) = rustix::process::setrlimit(*resource, *limit) {
-            refuse(error, LIMITING);
-        }
+        rustix::process::setrlimit(*resource, *limit).map_err(|error| (LIMITING, error.into()))?;
     }
-}
-
-/// The digits of a number, without allocating.
-fn write_number(into: &mut [u8], number: i32) {
-    let (mut digits, mut rest, mut count) = ([0u8; 10], number.unsigned_abs(), 0);
-    while count == 0 || rest > 0 {
-        digits[count] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        count += 1;
-    }
-    for (place, digit) in into.iter_mut().zip(digits[..count].iter().rev()) {
-        *place = *digit;
-    }
-}
-
-/// Tells the parent what went wrong.
-///
-/// # Safety
-/// Only in a forked child.
-unsafe fn give_up(line: BorrowedFd<'_>, stage: u8) -> ! {
-    refuse(line, io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO), stage)
-}
-
-/// Tells the parent what went wrong, and ends.
-fn refuse(line: BorrowedFd<'_>, number: i32, stage: u8) -> ! {
-    let [a, b, c, d] = number.to_le_bytes();
-    let said = [a, b, c, d, stage];
-    // SAFETY: plain system calls on a local array.
-    unsafe {
-        libc::write(line.as_raw_fd(), said.as_ptr().cast(), said.len());
-        libc::_exit(127)
-    }
+    Ok(())
 }
 
 /// Leaves the session of whoever started this process: forks, ends the parent, and becomes leader of a session of its own.
@@ -277,6 +309,12 @@ pub fn redirect_output(to: BorrowedFd<'_>) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// When nothing has happened for so long, a process gives back what only its work needed.
+pub const QUIET: Duration = Duration::from_millis(500);
+
+/// So much time is between two such times at least.
+pub const SELDOM: Duration = Duration::from_secs(60);
 
 /// Gives back the memory of code and constants that only starting needed; what is needed again comes back by itself.
 pub fn forget_code() {
@@ -392,7 +430,7 @@ pub fn exit_of(pidfd: &OwnedFd) -> Exit {
 mod tests {
     use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-    use super::{exit_of, write_number};
+    use super::exit_of;
     use crate::service::Exit;
 
     /// Whether this kernel tells how a process ended that was not our child (6.15 and newer).
@@ -413,15 +451,5 @@ mod tests {
         let told = |exit| if tells_ends() { exit } else { Exit::Unknown };
         assert_eq!(ended("exit 37"), told(Exit::Code(37)));
         assert_eq!(ended("kill -9 $$"), told(Exit::Signal(9)));
-    }
-
-    #[test]
-    fn digits_of_a_number() {
-        for number in [1, 10, 4711, i32::MAX] {
-            let mut bytes = [0; 12];
-            write_number(&mut bytes, number);
-            let text = std::ffi::CStr::from_bytes_until_nul(&bytes).expect("an end").to_str().expect("digits");
-            assert_eq!(text, number.to_string());
-        }
     }
 }

@@ -25,7 +25,9 @@ use crate::service::Exit;
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) lease: Lease,
-    /// Holds a process that another keeper started.
+    /// Whether this keeper made it, so that all that it leaves behind becomes our child.
+    pub(super) is_ours: bool,
+    /// Holds a process that is not our child.
     pub(super) adopted: Option<OwnedFd>,
     pub(super) exit: Option<Exit>,
     pub(super) tree: Tree,
@@ -73,7 +75,12 @@ impl Keeper {
             }
             let (adopted, exit) = match lease.holder() {
                 Holder::Alive(handle) => (Some(handle), None),
-                Holder::Ended => (None, Some(Exit::Unknown)),
+                Holder::Ended(handle) => {
+                    if let Some(handle) = handle {
+                        self.late.insert(service.clone(), (lease.pid, handle));
+                    }
+                    (None, Some(Exit::Unknown))
+                }
                 Holder::Stale => {
                     let _ = fs::remove_file(path);
                     continue;
@@ -91,7 +98,8 @@ impl Keeper {
                     self.say(&format!("the socket {address} of {service} stays its own: it cannot be taken back here"));
                 }
             }
-            self.children.insert(service, Running { lease, adopted, exit, tree, said: BTreeMap::new() });
+            self.children
+                .insert(service, Running { lease, is_ours: false, adopted, exit, tree, said: BTreeMap::new() });
         }
         Ok(())
     }
@@ -124,8 +132,11 @@ impl Keeper {
             self.say(&format!("{service} can write where it likes: this machine has no Landlock that is of use"));
         }
         let lease = self.make_child(spawn, limits, rules).map_err(|error| format!("{program}: {error}"))?;
-        let (pid, tree) = (lease.pid, self.tree(&service, lease.pid));
-        self.children.insert(service, Running { lease, adopted: None, exit: None, tree, said: BTreeMap::new() });
+        let (lease, is_marked) = lease;
+        let (pid, mark) = (lease.pid, lease.mark);
+        let tree = Tree { mark, session: (!is_marked).then_some(pid) };
+        let made = Running { lease, is_ours: true, adopted: None, exit: None, tree, said: BTreeMap::new() };
+        self.children.insert(service, made);
         Ok(pid)
     }
 
@@ -134,7 +145,7 @@ impl Keeper {
         spawn: Spawn,
         limits: Vec<(Resource, Rlimit)>,
         rules: Option<Ruleset>,
-    ) -> io::Result<Lease> {
+    ) -> io::Result<(Lease, bool)> {
         let mut vars = variables(&spawn, &self.run)?;
         let service = spawn.service;
         self.hold_fifos(&service)?;
@@ -143,6 +154,7 @@ impl Keeper {
         }
         let open = |stream| fifo::hold(&fifo::path(&self.run, &service, stream), OFlags::empty());
         let (output, errors) = (open(fifo::STREAMS[0])?, open(fifo::STREAMS[1])?);
+        let mark = mark::of(&self.root, &service);
         let word = |number: i32| CString::new(number.to_string());
         let child = Child {
             argv: spawn.argv.into_iter().map(CString::new).collect::<Result<_, _>>()?,
@@ -151,7 +163,7 @@ impl Keeper {
             tells_pid: spawn.tells_pid,
             folder: CString::new(spawn.folder.as_os_str().as_bytes())?,
             stdio: [self.null.as_fd(), output.as_fd(), errors.as_fd()],
-            mark: Some(mark::of(&self.root, &service)),
+            mark: Some(mark),
             limits,
             umask: spawn.limits.umask.unwrap_or(0o022),
             nice: spawn.limits.nice,
@@ -161,10 +173,10 @@ impl Keeper {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         let mut lease = Lease {
             service: service.parse().map_err(io::Error::other)?,
-            mark: mark::of(&self.root, &service),
-            machine: proc::machine_id(),
+            mark,
+            machine: proc::machine_id().to_owned(),
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-            boot: proc::boot_id(),
+            boot: proc::boot_id().to_owned(),
             pid: 0,
             start: 0,
             since: u64::try_from(since).unwrap_or(0),
@@ -179,7 +191,7 @@ impl Keeper {
         if made.is_err() {
             let _ = fs::remove_file(lease::path(&self.run, &service));
         }
-        made.map(|_| lease)
+        made.map(|made| (lease, made.is_marked))
     }
 
     pub(super) fn hold_fifos(&mut self, service: &str) -> io::Result<()> {

@@ -40,6 +40,8 @@ pub(super) struct State {
 #[serde(default)]
 struct Child {
     handle: Option<RawFd>,
+    /// Whether it was made under yet another keeper.
+    is_foreign: bool,
     exit: Option<Exit>,
     said: BTreeMap<String, String>,
 }
@@ -56,7 +58,10 @@ impl Keeper {
     fn prepare(&self, program: &Path) -> io::Result<(Vec<CString>, Vec<CString>)> {
         let children = self.children.iter().map(|(service, child)| {
             let handle = child.adopted.as_ref().map(kept).transpose()?;
-            Ok((service.clone(), Child { handle, exit: child.exit, said: child.said.clone() }))
+            Ok((
+                service.clone(),
+                Child { handle, is_foreign: !child.is_ours, exit: child.exit, said: child.said.clone() },
+            ))
         });
         let fifos = self
             .fifos
@@ -110,10 +115,10 @@ impl Keeper {
         let mut children = state.children;
         for lease in leases {
             let service = lease.service.to_string();
-            let Some(Child { handle, exit, said }) = children.remove(&service) else { continue };
+            let Some(Child { handle, is_foreign, exit, said }) = children.remove(&service) else { continue };
             let tree = self.tree(&service, lease.pid);
-            let adopted = handle.and_then(taken);
-            self.children.insert(service, Running { lease, adopted, exit, tree, said });
+            let (adopted, is_ours) = (handle.and_then(taken), !is_foreign);
+            self.children.insert(service, Running { lease, is_ours, adopted, exit, tree, said });
         }
     }
 }

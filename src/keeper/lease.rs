@@ -48,8 +48,8 @@ pub struct Lease {
 pub enum Holder {
     /// The process is alive, and held by this descriptor.
     Alive(OwnedFd),
-    /// It has ended, on this boot.
-    Ended,
+    /// It has ended, on this boot; held, if nobody has taken notice of its end yet.
+    Ended(Option<OwnedFd>),
     /// It ran before this machine was started.
     Stale,
     /// It may run on another machine.
@@ -66,11 +66,13 @@ impl Lease {
         if self.boot != proc::boot_id() {
             return Holder::Stale;
         }
-        let is_it = || proc::stat(self.pid).is_some_and(|stat| stat.start == self.start && stat.state != 'Z');
-        match Pid::from_raw(self.pid).map(|pid| pidfd_open(pid, PidfdFlags::empty())) {
-            // Looked at once it is held: the number cannot pass to another between.
-            Some(Ok(handle)) if is_it() => Holder::Alive(handle),
-            _ => Holder::Ended,
+        let handle = Pid::from_raw(self.pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+        // Looked at once it is held: the number cannot pass to another between.
+        let found = proc::stat(self.pid).filter(|stat| stat.start == self.start);
+        match (handle, found) {
+            (Some(handle), Some(stat)) if stat.state != 'Z' => Holder::Alive(handle),
+            (handle, Some(_)) => Holder::Ended(handle),
+            (_, None) => Holder::Ended(None),
         }
     }
 
@@ -140,9 +142,9 @@ mod tests {
         Lease {
             mark: 1,
             service: "web".parse().expect("name"),
-            machine: proc::machine_id(),
+            machine: proc::machine_id().to_owned(),
             host: "here".into(),
-            boot: proc::boot_id(),
+            boot: proc::boot_id().to_owned(),
             pid,
             start: proc::stat(pid).expect("own stat").start,
             since: 1,
@@ -154,7 +156,7 @@ mod tests {
     #[test]
     fn a_holder_is_known_by_machine_boot_number_and_start() {
         assert!(matches!(own().holder(), Holder::Alive(_)));
-        assert!(matches!(Lease { start: own().start + 1, ..own() }.holder(), Holder::Ended));
+        assert!(matches!(Lease { start: own().start + 1, ..own() }.holder(), Holder::Ended(_)));
         assert!(matches!(Lease { boot: "former".into(), ..own() }.holder(), Holder::Stale));
         assert!(matches!(Lease { machine: "other".into(), ..own() }.holder(), Holder::Elsewhere));
     }

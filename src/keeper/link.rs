@@ -4,7 +4,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
-use super::message::{Reply, Request, decode, encode};
+use super::message::{Inbox, Reply, Request, encode};
 
 /// The supervisor that runs, and the line to it.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub(super) struct Link {
     /// Its process.
     pub pid: i32,
     stream: UnixStream,
-    incoming: Vec<u8>,
+    incoming: Inbox,
     outgoing: Vec<u8>,
     /// Whether the other side still listens.
     pub open: bool,
@@ -24,7 +24,7 @@ impl Link {
     /// The line to a supervisor.
     pub(super) fn new(pid: i32, stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self { pid, stream, incoming: Vec::new(), outgoing: Vec::new(), open: true, is_told: false })
+        Ok(Self { pid, stream, incoming: Inbox::default(), outgoing: Vec::new(), open: true, is_told: false })
     }
 
     /// Whether something waits to be sent.
@@ -42,6 +42,8 @@ impl Link {
     pub(super) fn flush(&mut self) {
         while self.open && !self.outgoing.is_empty() {
             match self.stream.write(&self.outgoing) {
+                // What one long moment needed is given back.
+                Ok(count) if count == self.outgoing.len() => self.outgoing = Vec::new(),
                 Ok(count) => drop(self.outgoing.drain(..count)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -57,7 +59,7 @@ impl Link {
             match self.stream.read(&mut buffer) {
                 Ok(0) => self.open = false,
                 Ok(count) => {
-                    self.incoming.extend_from_slice(&buffer[..count]);
+                    self.incoming.room().extend_from_slice(&buffer[..count]);
                     continue;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -68,7 +70,7 @@ impl Link {
         }
         let mut requests = Vec::new();
         loop {
-            match decode(&mut self.incoming) {
+            match self.incoming.take() {
                 Ok(Some(request)) => requests.push(request),
                 Ok(None) => return requests,
                 Err(_) => {

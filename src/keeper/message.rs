@@ -14,6 +14,9 @@ use crate::service::{Exit, Limits};
 /// No message is longer; a length above this means that the other side is not ours.
 const LONGEST: usize = 64 << 20;
 
+/// So much memory is kept for messages that come in.
+const SPARE: usize = 1 << 14;
+
 /// What the supervisor asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
@@ -128,6 +131,15 @@ pub enum Reply {
         /// How.
         exit: Exit,
     },
+    /// How a service's process ended that nobody could see at first: its parent has taken notice only now.
+    Explained {
+        /// Which.
+        service: String,
+        /// The process that it was.
+        pid: i32,
+        /// How.
+        exit: Exit,
+    },
     /// Answers [`Request::KillTree`].
     Killed {
         /// Which.
@@ -202,36 +214,59 @@ pub fn encode(message: &impl Serialize) -> Vec<u8> {
     frame
 }
 
-/// Takes the first whole message out of what has come in.
-///
-/// # Errors
-/// If it is no message.
-pub fn decode<T: DeserializeOwned>(buffer: &mut Vec<u8>) -> io::Result<Option<T>> {
-    let Some(head) = buffer.first_chunk::<4>() else { return Ok(None) };
-    let length = u32::from_le_bytes(*head) as usize;
-    if length > LONGEST {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "a message is too long"));
+/// What has come in and was not read yet.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    bytes: Vec<u8>,
+    /// Where the first message that was not read begins.
+    from: usize,
+}
+
+impl Inbox {
+    /// Where bytes are put that come in, behind those that are there.
+    pub fn room(&mut self) -> &mut Vec<u8> {
+        if self.from == self.bytes.len() {
+            // What one long moment needed is given back.
+            self.bytes.clear();
+            self.bytes.shrink_to(SPARE);
+            self.from = 0;
+        } else if self.from > SPARE {
+            self.bytes.drain(..self.from);
+            self.from = 0;
+        }
+        &mut self.bytes
     }
-    if buffer.len() < 4 + length {
-        return Ok(None);
+
+    /// Takes the first whole message out of it.
+    ///
+    /// # Errors
+    /// If it is no message.
+    pub fn take<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
+        let rest = &self.bytes[self.from..];
+        let Some((head, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
+        let length = u32::from_le_bytes(*head) as usize;
+        if length > LONGEST {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a message is too long"));
+        }
+        let Some(body) = rest.get(..length) else { return Ok(None) };
+        let message = serde_json::from_slice(body)?;
+        self.from += 4 + length;
+        Ok(Some(message))
     }
-    let message = serde_json::from_slice(&buffer[4..4 + length])?;
-    buffer.drain(..4 + length);
-    Ok(Some(message))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Reply, Request, decode, encode};
+    use super::{Inbox, Reply, Request, encode};
 
     #[test]
     fn messages_come_out_whole_however_they_are_cut() {
         let mut bytes = encode(&Request::List);
         bytes.extend(encode(&Request::Signal { service: "web".into(), signal: 15 }));
-        let (mut buffer, mut seen) = (Vec::new(), Vec::new());
+        let (mut inbox, mut seen) = (Inbox::default(), Vec::new());
         for byte in bytes {
-            buffer.push(byte);
-            while let Some(request) = decode::<Request>(&mut buffer).expect("decode") {
+            inbox.room().push(byte);
+            while let Some(request) = inbox.take::<Request>().expect("a message") {
                 seen.push(request);
             }
         }
@@ -240,6 +275,8 @@ mod tests {
 
     #[test]
     fn a_hostile_length_is_refused() {
-        assert!(decode::<Reply>(&mut vec![0xff; 8]).is_err());
+        let mut inbox = Inbox::default();
+        inbox.room().extend([0xff; 8]);
+        assert!(inbox.take::<Reply>().is_err());
     }
 }

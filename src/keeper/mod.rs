@@ -15,6 +15,7 @@
 //!
 //! [`Request::List`]: message::Request::List
 
+mod burial;
 pub mod child;
 mod children;
 pub mod fifo;
@@ -27,6 +28,7 @@ pub mod message;
 mod notice;
 pub mod proc;
 mod socket;
+mod supervisor;
 mod task;
 
 use std::fs::{self, File, OpenOptions};
@@ -85,6 +87,7 @@ pub enum KeeperError {
 /// # Errors
 /// If it cannot begin.
 pub fn run(root: &Path, program: &Path) -> Result<(), KeeperError> {
+    fall_over_panics();
     let mut vars = Host::current()?.vars;
     let left = State::read(&mut vars).map_err(|source| KeeperError::System { what: "taking over", source })?;
     if left.is_none() {
@@ -107,6 +110,16 @@ pub fn run(root: &Path, program: &Path) -> Result<(), KeeperError> {
     let keeper = task::Keeper::new((root, program), run, (lock, log), (vars, left));
     let done = keeper.and_then(|mut keeper| keeper.serve());
     done.inspect_err(|error| drop(writeln!(&said, "keeper: {error}")))
+}
+
+/// Has a panic end the process, in debug builds too: a task that is gone in silence would leave a supervisor that only seems to be
+/// well, while one that ends is started again, and its log says why.
+pub fn fall_over_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        usual(panic);
+        std::process::abort();
+    }));
 }
 
 fn at<T>(path: &Path, result: io::Result<T>) -> Result<T, KeeperError> {

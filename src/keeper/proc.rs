@@ -1,6 +1,7 @@
 //! What `/proc` says of processes: start times, groups, marks; and which machine and boot this is.
 
 use std::fs;
+use std::sync::OnceLock;
 
 /// What is read from `/proc/PID/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,13 +72,19 @@ pub fn children(pid: i32) -> Vec<i32> {
 
 /// Which boot of this machine it is.
 #[must_use]
-pub fn boot_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+pub fn boot_id() -> &'static str {
+    static BOOT: OnceLock<String> = OnceLock::new();
+    BOOT.get_or_init(|| fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned())
 }
 
 /// Which machine this is: homes may be shared by many.
 #[must_use]
-pub fn machine_id() -> String {
+pub fn machine_id() -> &'static str {
+    static MACHINE: OnceLock<String> = OnceLock::new();
+    MACHINE.get_or_init(read_machine_id)
+}
+
+fn read_machine_id() -> String {
     let id = ["/etc/machine-id", "/var/lib/dbus/machine-id"].iter().find_map(|path| fs::read_to_string(path).ok());
     match id.map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()) {
         Some(id) => id,

@@ -1,19 +1,16 @@
 //! The keeper's loop: waits for signals, requests and the end of adopted processes, and does what they say.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::CString;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, setrlimit};
 
-use super::child::{self, Child};
+use super::child;
 use super::children::Running;
 use super::handover::State;
 use super::lease;
@@ -26,25 +23,16 @@ use super::{KeeperError, at, proc};
 use crate::service::Exit;
 use crate::service::notice::{self, Notice};
 
-/// A supervisor that lives shorter than this has died early.
-const EARLY: Duration = Duration::from_secs(2);
-
-/// The longest wait between two starts of a supervisor that always dies early.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
-
-/// After so many early deaths it is said aloud.
-const GIVEN_UP: u32 = 4;
-
 /// The keeper.
 #[derive(Debug)]
 pub(super) struct Keeper {
     pub(super) root: PathBuf,
-    program: PathBuf,
+    pub(super) program: PathBuf,
     /// The program that it is to become.
-    next: Option<PathBuf>,
+    pub(super) next: Option<PathBuf>,
     pub(super) lock: File,
     pub(super) run: PathBuf,
-    log: File,
+    pub(super) log: File,
     pub(super) null: File,
     signals: OwnedFd,
     /// The limit of open files that services get: what the keeper was started with.
@@ -54,10 +42,15 @@ pub(super) struct Keeper {
     pub(super) fifos: BTreeMap<String, Vec<OwnedFd>>,
     pub(super) ears: BTreeMap<String, Ear>,
     pub(super) sockets: Held,
-    link: Option<Link>,
-    started: Instant,
-    early_deaths: u32,
-    is_told_to_end: bool,
+    /// Processes of which nobody could see how they ended, by service, until whoever is their parent takes notice.
+    pub(super) late: BTreeMap<String, (i32, OwnedFd)>,
+    pub(super) link: Option<Link>,
+    pub(super) started: Instant,
+    pub(super) early_deaths: u32,
+    pub(super) is_told_to_end: bool,
+    /// When memory that only work needed may be given back; never, if there was no work since.
+    rest: Option<Instant>,
+    rested: Option<Instant>,
 }
 
 impl Keeper {
@@ -89,10 +82,13 @@ impl Keeper {
             fifos: BTreeMap::new(),
             ears: BTreeMap::new(),
             sockets: Held::default(),
+            late: BTreeMap::new(),
             link: None,
             started: Instant::now(),
             early_deaths: 0,
             is_told_to_end: false,
+            rest: None,
+            rested: None,
         };
         match left {
             Some(left) => keeper.take_up(left),
@@ -128,11 +124,12 @@ impl Keeper {
                 }
             }
             self.see_adopted();
+            self.see_late();
             self.hear();
         }
     }
 
-    fn hear(&mut self) {
+    pub(super) fn hear(&mut self) {
         let requests = self.link.as_mut().map(|link| {
             link.flush();
             link.requests()
@@ -153,125 +150,30 @@ impl Keeper {
         }
         let alive = self.children.values().filter(|child| child.exit.is_none());
         watched.extend(alive.filter_map(|child| Some(PollFd::new(child.adopted.as_ref()?, PollFlags::IN))));
-        let timeout = self.link.is_none().then(|| self.due().saturating_duration_since(Instant::now()));
+        // Without an event to ask for, only the end of the end is told.
+        watched.extend(self.late.values().map(|(_, handle)| PollFd::new(handle, PollFlags::empty())));
+        let until = if self.link.is_none() { Some(self.due()) } else { self.rest };
+        let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
         let timeout = timeout.and_then(|left| Timespec::try_from(left + Duration::from_millis(1)).ok());
         match poll(&mut watched, timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-            Err(error) => Err(KeeperError::System { what: "poll", source: error.into() }),
+            Ok(0) => self.rest_if_due(),
+            Ok(_) => self.rest = Some(self.next_rest()),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(KeeperError::System { what: "poll", source: error.into() }),
         }
-    }
-
-    /// When the supervisor may be started: at once, unless it has died early again and again.
-    fn due(&self) -> Instant {
-        match self.early_deaths {
-            0..=3 => self.started,
-            deaths => self.started + LONGEST_WAIT.min(Duration::from_millis(50 << (deaths - 3).min(8))),
-        }
-    }
-
-    fn start_supervisor_if_due(&mut self) -> Result<(), KeeperError> {
-        if Instant::now() < self.due() {
-            return Ok(());
-        }
-        self.started = Instant::now();
-        match self.start_supervisor() {
-            Ok(link) => self.link = Some(link),
-            Err(error) => {
-                self.early_deaths += 1;
-                self.say(&format!("starting the supervisor ({}) failed: {error}", self.program.display()));
-                if self.early_deaths == 1 {
-                    // Whoever started the keeper still waits to hear how it went.
-                    return Err(KeeperError::File { path: self.program.clone(), source: error });
-                }
-            }
-        }
-        // A test may kill the first supervisor at a checkpoint; its successor must get past it.
-        self.vars.remove("JOVE_CHECKPOINT");
         Ok(())
     }
 
-    fn start_supervisor(&self) -> io::Result<Link> {
-        let (ours, theirs) = UnixStream::pair()?;
-        let program = CString::new(self.program.as_os_str().as_bytes())?;
-        let root = CString::new(self.root.as_os_str().as_bytes())?;
-        let argv = vec![program, CString::new("internal-supervisor")?, CString::new("--root")?, root];
-        let vars = self.vars.iter().map(|(name, value)| CString::new(format!("{name}={value}")));
-        let child = Child {
-            argv,
-            vars: vars.collect::<Result<_, _>>()?,
-            sockets: Vec::new(),
-            tells_pid: false,
-            folder: CString::new("/")?,
-            stdio: [theirs.as_fd(), self.log.as_fd(), self.log.as_fd()],
-            mark: None,
-            limits: vec![(Resource::Nofile, Rlimit { current: self.files.maximum, maximum: self.files.maximum })],
-            umask: 0o022,
-            nice: None,
-            oom: None,
-            rules: None,
-        };
-        Link::new(child::spawn(&child, |_| Ok(()))?, ours)
+    fn next_rest(&self) -> Instant {
+        let quiet = Instant::now() + child::QUIET;
+        self.rested.map_or(quiet, |rested| quiet.max(rested + child::SELDOM))
     }
 
-    fn reap(&mut self) {
-        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
-            let pid = pid.as_raw_nonzero().get();
-            let exit = match (status.exit_status(), status.terminating_signal()) {
-                (Some(code), _) => Exit::Code(code),
-                (_, Some(signal)) => Exit::Signal(signal),
-                (None, None) => continue,
-            };
-            if self.link.as_ref().is_some_and(|link| link.pid == pid) {
-                // Its last requests may still be on the line.
-                self.hear();
-                self.supervisor_ended(exit);
-                continue;
-            }
-            // One that we took over, or that another process of its service made, may have become our child.
-            let is_it = |child: &&mut Running| {
-                child.lease.pid == pid && child.exit.is_none() && child.adopted.as_ref().is_none_or(has_ended)
-            };
-            if let Some(child) = self.children.values_mut().find(is_it) {
-                child.exit = Some(exit);
-                let service = child.lease.service.to_string();
-                self.send(&Reply::Exited { service, exit });
-            }
-        }
-    }
-
-    fn supervisor_ended(&mut self, exit: Exit) {
-        self.link = None;
-        if self.is_told_to_end {
-            return;
-        }
-        if self.next.is_some() {
-            return;
-        }
-        self.early_deaths = if self.started.elapsed() < EARLY { self.early_deaths + 1 } else { 0 };
-        self.say(&format!("the supervisor {exit}; it is started again"));
-        if self.early_deaths == GIVEN_UP {
-            // Whoever started the keeper waits for the end of its standard error.
-            eprintln!(
-                "the supervisor cannot stay up (it {exit}); {} shows why",
-                self.root.join("log/supervisor.log").display()
-            );
-            let _ = child::redirect_output(self.log.as_fd());
-        }
-    }
-
-    fn see_adopted(&mut self) {
-        let mut ended = Vec::new();
-        for child in self.children.values_mut().filter(|child| child.exit.is_none()) {
-            if let Some(handle) = &child.adopted
-                && has_ended(handle)
-            {
-                let exit = exit_once_buried(handle);
-                child.exit = Some(exit);
-                ended.push(Reply::Exited { service: child.lease.service.to_string(), exit });
-            }
-        }
-        for reply in ended {
-            self.send(&reply);
+    /// Gives back the memory that only a busy moment needed; while nothing happens, nothing wakes up.
+    fn rest_if_due(&mut self) {
+        if self.rest.take_if(|rest| *rest <= Instant::now()).is_some() {
+            child::forget_code();
+            self.rested = Some(Instant::now());
         }
     }
 
@@ -304,7 +206,7 @@ impl Keeper {
         }
     }
 
-    fn send(&mut self, reply: &Reply) {
+    pub(super) fn send(&mut self, reply: &Reply) {
         if let Some(link) = &mut self.link {
             link.send(reply);
         }
@@ -353,7 +255,6 @@ impl Keeper {
             }
             Request::Up => {
                 let _ = child::redirect_output(self.log.as_fd());
-                child::forget_code();
             }
         }
     }
@@ -364,7 +265,7 @@ impl Keeper {
         let Some(child) = self.children.get(service) else {
             return Tree { mark: mark::of(&self.root, service), session: None }.kill();
         };
-        if child.adopted.is_some() || child.tree.session.is_some() {
+        if !child.is_ours || child.tree.session.is_some() {
             return child.tree.kill();
         }
         let others = self.children.values().filter(|other| other.lease.service != child.lease.service);
@@ -404,24 +305,5 @@ impl Keeper {
         for name in ["control.sock", "supervisor.lock", "keeper.lock"] {
             let _ = fs::remove_file(self.run.join(name));
         }
-    }
-}
-
-/// Whether a process that is held has ended.
-fn has_ended(handle: &OwnedFd) -> bool {
-    let none = Timespec { tv_sec: 0, tv_nsec: 0 };
-    matches!(poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&none)), Ok(1))
-}
-
-/// How a process ended that is not our child. The kernel tells once its parent has taken notice, which takes a moment.
-fn exit_once_buried(handle: &OwnedFd) -> Exit {
-    match child::exit_of(handle) {
-        Exit::Unknown => {
-            let moment = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
-            // Without an event to ask for, only the end of the end is told.
-            let _ = poll(&mut [PollFd::new(handle, PollFlags::empty())], Some(&moment));
-            child::exit_of(handle)
-        }
-        known => known,
     }
 }

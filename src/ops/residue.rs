@@ -15,7 +15,7 @@ use crate::state::run;
 pub fn last_processes(layout: &Layout) -> BTreeSet<i32> {
     let folder = run::existing(layout).unwrap_or_else(|| layout.run());
     let (leases, _) = Lease::read_all(&folder);
-    let of_this_boot = leases.into_iter().filter(|lease| matches!(lease.holder(), Holder::Alive(_) | Holder::Ended));
+    let of_this_boot = leases.into_iter().filter(|lease| matches!(lease.holder(), Holder::Alive(_) | Holder::Ended(_)));
     of_this_boot.map(|lease| lease.pid).collect()
 }
 

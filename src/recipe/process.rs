@@ -68,7 +68,10 @@ pub(super) fn service_form(written: Written, runs: Runs, wrong: &mut Diagnostics
 /// What only one way of running has.
 fn own(form: &mut ServiceForm, fields: &mut Fields<'_>, runs: Runs, origin: Origin) {
     match runs {
-        Runs::AtTimes => form.schedule = Some(times(fields, origin)),
+        Runs::AtTimes => {
+            form.timeout = fields.take("timeout");
+            form.schedule = Some(times(fields, origin));
+        }
         Runs::On => {
             form.ready = fields.take("ready");
             form.live = fields.take("live");

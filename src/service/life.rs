@@ -107,6 +107,8 @@ pub enum Event {
         /// Who could not be.
         left: Vec<i32>,
     },
+    /// It is known by now how a process of it ended, which nobody could see then.
+    Explained(Exit),
     /// Its main process has ended.
     Exited(Exit),
     /// What it needs is up.

@@ -157,7 +157,7 @@ pub struct ServiceSpec {
     /// How often it must give a sign of life (`WATCHDOG=1`).
     #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_seconds")]
     pub watchdog: Option<Duration>,
-    /// How long a data step may run.
+    /// How long a data step, or a run of a job, may take.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_seconds")]
     pub timeout: Option<Duration>,
     /// Limits of its processes.
@@ -254,10 +254,12 @@ impl ServiceSpec {
         );
         // What came later counts only where it is used: a service that does not is the same for every version of this program.
         let later = (&self.sockets, &self.watchdog, &self.limits, &self.writes);
-        if later == (&Sockets::None, &None, &Limits::default(), &None) {
-            return Digest::of_json(&first);
-        }
-        Digest::of_json(&(first, later))
+        let digest = if later == (&Sockets::None, &None, &Limits::default(), &None) {
+            Digest::of_json(&first)
+        } else {
+            Digest::of_json(&(first, later))
+        };
+        if self.inherits { Digest::of_json(&("inherits", digest)) } else { digest }
     }
 }
 
@@ -521,5 +523,20 @@ pub(super) mod seconds {
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         let seconds = f64::deserialize(deserializer)?;
         Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::service::ServiceSpec;
+    use crate::service::testing::spec;
+
+    #[test]
+    fn whose_variables_it_has_counts_where_it_is_said() {
+        let (plain, inheriting) = (spec("web"), ServiceSpec { inherits: true, ..spec("web") });
+        assert_ne!(plain.digest(), inheriting.digest());
+        assert_eq!(inheriting.digest(), inheriting.clone().digest());
+        // Other times of stopping do not.
+        assert_eq!(plain.digest(), ServiceSpec { manual: true, ..spec("web") }.digest());
     }
 }

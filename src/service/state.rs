@@ -49,6 +49,7 @@ impl Turn<'_> {
             Event::Changed => self.changed(),
             Event::Cleared { killed, left } => self.cleared(killed, &left),
             Event::Exited(exit) => self.exited(exit),
+            Event::Explained(exit) => self.explained(exit),
             Event::Go => self.go(),
             Event::Main(pid) => self.life.pid = self.life.pid.and(Some(pid)),
             Event::Notice(notice) => self.notice(notice),
@@ -294,6 +295,15 @@ impl Turn<'_> {
         };
         self.enter(Phase::Clearing(next));
         self.effects.push(Effect::KillTree);
+    }
+
+    /// What was decided without that knowledge stays as it is; what is told of it is put right.
+    fn explained(&mut self, exit: Exit) {
+        if self.life.last_exit == Some(Exit::Unknown) {
+            self.life.last_exit = Some(exit);
+            let reason = self.life.reason.take();
+            self.life.reason = reason.map(|reason| reason.replace(&Exit::Unknown.to_string(), &exit.to_string()));
+        }
     }
 
     fn after_exit(&self, exit: Exit) -> Next {

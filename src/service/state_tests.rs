@@ -256,7 +256,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         (0u64..40).prop_map(Event::Timer),
         (0u64..40).prop_map(Event::Answered),
         (0u64..40).prop_map(|serial| Event::Unwell(serial, "unwell".into())),
-        prop_oneof![Just(Exit::Code(0)), Just(Exit::Code(1)), Just(Exit::Signal(9))].prop_map(Event::Exited),
+        prop_oneof![Just(Exit::Code(0)), Just(Exit::Signal(9)), Just(Exit::Unknown)].prop_map(Event::Exited),
+        Just(Event::Explained(Exit::Code(1))),
         Just(Event::Go),
         Just(Event::AlreadyDone),
         any::<bool>().prop_map(|good| if good { Event::Spawned(7) } else { Event::SpawnFailed("no".into()) }),
@@ -359,4 +360,16 @@ proptest! {
             life = next;
         }
     }
+}
+
+#[test]
+fn an_end_that_is_explained_later_is_put_right_and_changes_nothing_else() {
+    let events = vec![Event::Start, Event::Go, Event::Spawned(7), Event::Exited(Exit::Unknown), cleared()];
+    let (before, _) = live(&spec("web"), events);
+    let (after, effects) = step(&before, &spec("web"), Event::Explained(Exit::Code(37)), at(9.0));
+    assert_eq!((after.last_exit, after.reason.as_deref()), (Some(Exit::Code(37)), Some("it exited with 37")));
+    assert_eq!((after.phase, after.serial, effects), (before.phase, before.serial, Vec::new()));
+    // One that was seen is not put right.
+    let (same, _) = step(&after, &spec("web"), Event::Explained(Exit::Code(1)), at(10.0));
+    assert_eq!(same, after);
 }

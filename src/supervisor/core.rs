@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Mutex, Notify};
 
 use super::entry::Entry;
 use super::inner::Inner;
+use super::line::Keeper;
 use super::message::{ServiceState, Status, SwitchEvent, Switching};
 use super::scope::Task;
 use super::{LoadSecrets, alarm, desired, done, history, last, overlap, probe, schedule, spawn, watch};
@@ -34,7 +34,7 @@ pub(super) struct Core {
     /// Where secrets come from.
     pub secrets: LoadSecrets,
     /// The line to the keeper.
-    pub keeper: UnboundedSender<Request>,
+    pub keeper: Rc<Keeper>,
     /// Who changes generations or starts services, one at a time.
     pub busy: Mutex<()>,
     /// Something changed.
@@ -47,10 +47,11 @@ pub(super) struct Core {
 }
 
 impl Core {
-    pub(super) fn new(layout: Layout, run: PathBuf, secrets: LoadSecrets, keeper: UnboundedSender<Request>) -> Self {
+    pub(super) fn new(layout: Layout, run: PathBuf, secrets: LoadSecrets, keeper: Rc<Keeper>) -> Self {
         let inner = Inner {
             entries: BTreeMap::new(),
             order: Vec::new(),
+            waiting: std::collections::BTreeSet::new(),
             services: no_services(),
             generation: None,
             desired: desired::read(&run),
@@ -94,7 +95,11 @@ impl Core {
             let mut inner = self.inner.borrow_mut();
             let Some(entry) = inner.entries.get_mut(name) else { return };
             let (life, effects) = state::step(&entry.life, &entry.spec, event, moment);
-            (std::mem::replace(&mut entry.life, life), effects)
+            let before = std::mem::replace(&mut entry.life, life);
+            if before.phase != entry.life.phase {
+                inner.see_phase(name);
+            }
+            (before, effects)
         };
         if self.see_change(name, &before) {
             self.release_idle_later();
@@ -109,8 +114,11 @@ impl Core {
         loop {
             let next = {
                 let mut inner = self.inner.borrow_mut();
+                if inner.waiting.is_empty() {
+                    return;
+                }
                 inner.note_waits();
-                inner.order.iter().find(|name| inner.may_go(name)).cloned()
+                inner.order.iter().find(|name| inner.waiting.contains(*name) && inner.may_go(name)).cloned()
             };
             let Some(name) = next else { return };
             let is_done = {
@@ -143,7 +151,7 @@ impl Core {
         entry.probe = None;
         entry.watchdog = None;
         schedule::see_change(&self.layout, entry, before);
-        let old = entry.status_of(before).state;
+        let old = entry.state_of(before);
         if entry.life.is_down() {
             if !is_elder && !has_elder {
                 spawn::remove_secret_files(&entry.spec);
@@ -151,12 +159,12 @@ impl Core {
             is_down = true;
             let _ = self.keeper.send(Request::Forget { service: entry.child.to_string(), is_gone: false });
         }
-        if entry.life.phase == Phase::Ready {
+        if entry.life.phase == Phase::Ready && !std::mem::replace(&mut entry.is_noted, true) {
             let _ = self.keeper.send(Request::Note { service: entry.child.to_string(), note: entry.note() });
         }
-        let status = entry.status();
         // One that is replaced is told of where it is replaced.
-        if status.state != old && !is_elder {
+        if entry.state_of(&entry.life) != old && !is_elder {
+            let status = entry.status();
             entry.since = history::now();
             if status.state == ServiceState::Failed {
                 alarm::tell(self, entry);
@@ -243,6 +251,7 @@ impl Core {
     pub(super) fn heard(self: &Rc<Self>, reply: Reply) {
         let (service, event) = match reply {
             Reply::Exited { service, exit } => (service, Event::Exited(exit)),
+            Reply::Explained { service, exit, .. } => (service, Event::Explained(exit)),
             Reply::Killed { service, killed, left } => return self.killed(&service, killed, left),
             Reply::Main { service, pid } => (service, Event::Main(pid)),
             Reply::Noted { service, text } => return self.noted(&service, &text),
@@ -253,6 +262,9 @@ impl Core {
             Reply::Listening { problem } => return self.listening(problem),
         };
         if let Some(name) = self.key_of(&service) {
+            if let Event::Explained(exit) = event {
+                history::append(&self.layout, Some(&name), "exit", &format!("what nobody saw at first: it {exit}"));
+            }
             if matches!(event, Event::Exited(_)) {
                 self.with(&name, |entry| entry.pump.as_ref().inspect(|pump| pump.drain()).is_some());
             }

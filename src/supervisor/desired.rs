@@ -30,7 +30,7 @@ pub(super) fn read(run: &Path) -> BTreeSet<PartName> {
 
 /// Keeps what is meant to run.
 pub(super) fn write(run: &Path, services: &BTreeSet<PartName>) -> io::Result<()> {
-    let desired = Desired { boot: proc::boot_id(), services: services.clone() };
+    let desired = Desired { boot: proc::boot_id().to_owned(), services: services.clone() };
     let aside = run.join("desired.new");
     fs::write(&aside, serde_json::to_vec(&desired)?)?;
     fs_err::rename(aside, path(run))

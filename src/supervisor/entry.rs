@@ -32,6 +32,8 @@ pub(super) struct Entry {
     pub log_from: u64,
     /// The digest of the configuration that it has read.
     pub reload_digest: String,
+    /// Whether the keeper knows that it is ready.
+    pub is_noted: bool,
     /// Its log.
     pub pump: Option<Pump>,
     /// Its times, if it is a job that is meant to run.
@@ -59,6 +61,7 @@ impl Entry {
             since: history::now(),
             log_from: 0,
             reload_digest: String::new(),
+            is_noted: false,
             pump: None,
             agenda: None,
             latency: Rc::default(),
@@ -93,32 +96,11 @@ impl Entry {
 
     /// Its state for people.
     pub(super) fn status(&self) -> ServiceStatus {
-        let kind = match self.spec.kind {
-            Kind::Daemon => ServiceKind::Daemon,
-            Kind::Schedule(_) => ServiceKind::Schedule,
-            Kind::Step { .. } => ServiceKind::Step,
-        };
-        let is_job = kind == ServiceKind::Schedule;
-        let is_step = kind != ServiceKind::Daemon;
-        let state = match self.life.phase {
-            Phase::Backoff => ServiceState::Backoff,
-            Phase::Clearing(Next::Start | Next::Stop) | Phase::Stopping(_) => ServiceState::Stopping,
-            Phase::Clearing(Next::Done) if is_step => ServiceState::Running,
-            Phase::Clearing(Next::Fail) if is_job => ServiceState::Running,
-            Phase::Clearing(Next::Done | Next::Fail | Next::Judge | Next::Retry) => ServiceState::Backoff,
-            Phase::Done if is_job => ServiceState::Scheduled,
-            Phase::Done => ServiceState::Done,
-            Phase::Failed => ServiceState::Failed,
-            Phase::Ready => ServiceState::Ready,
-            Phase::Starting if is_step => ServiceState::Running,
-            Phase::Spawning | Phase::Starting | Phase::Waiting => ServiceState::Starting,
-            Phase::Stopped => ServiceState::Stopped,
-        };
         ServiceStatus {
             name: self.spec.name.clone(),
             part: self.spec.part.clone(),
-            kind,
-            state,
+            kind: self.kind(),
+            state: self.state_of(&self.life),
             pid: self.life.pid,
             since: self.since.clone(),
             restarts: self.life.restarts,
@@ -134,11 +116,33 @@ impl Entry {
 }
 
 impl Entry {
-    /// Its state for people if its life were another.
-    pub(super) fn status_of(&self, life: &Life) -> ServiceStatus {
-        let mut other = Self::new(self.spec.clone());
-        other.life = life.clone();
-        other.status()
+    fn kind(&self) -> ServiceKind {
+        match self.spec.kind {
+            Kind::Daemon => ServiceKind::Daemon,
+            Kind::Schedule(_) => ServiceKind::Schedule,
+            Kind::Step { .. } => ServiceKind::Step,
+        }
+    }
+
+    /// Its state for people if this were its life.
+    pub(super) fn state_of(&self, life: &Life) -> ServiceState {
+        let kind = self.kind();
+        let is_job = kind == ServiceKind::Schedule;
+        let is_step = kind != ServiceKind::Daemon;
+        match life.phase {
+            Phase::Backoff => ServiceState::Backoff,
+            Phase::Clearing(Next::Start | Next::Stop) | Phase::Stopping(_) => ServiceState::Stopping,
+            Phase::Clearing(Next::Done) if is_step => ServiceState::Running,
+            Phase::Clearing(Next::Fail) if is_job => ServiceState::Running,
+            Phase::Clearing(Next::Done | Next::Fail | Next::Judge | Next::Retry) => ServiceState::Backoff,
+            Phase::Done if is_job => ServiceState::Scheduled,
+            Phase::Done => ServiceState::Done,
+            Phase::Failed => ServiceState::Failed,
+            Phase::Ready => ServiceState::Ready,
+            Phase::Starting if is_step => ServiceState::Running,
+            Phase::Spawning | Phase::Starting | Phase::Waiting => ServiceState::Starting,
+            Phase::Stopped => ServiceState::Stopped,
+        }
     }
 
     /// What the next supervisor is to know.

@@ -19,6 +19,8 @@ pub(super) struct Inner {
     pub entries: BTreeMap<PartName, Entry>,
     /// Their order of starting.
     pub order: Vec<PartName>,
+    /// Those that are to start as soon as what they need is up.
+    pub waiting: BTreeSet<PartName>,
     /// What they were read from.
     pub services: Services,
     /// Its generation.
@@ -49,6 +51,15 @@ impl Inner {
         self.entries.get(name).map_or(Standing::Down, Entry::standing)
     }
 
+    /// The life of a service has come to another phase.
+    pub(super) fn see_phase(&mut self, name: &PartName) {
+        if self.entries.get(name).is_some_and(|entry| entry.life.phase == Phase::Waiting) {
+            self.waiting.insert(name.clone());
+        } else {
+            self.waiting.remove(name);
+        }
+    }
+
     pub(super) fn may_go(&self, name: &PartName) -> bool {
         self.entries.get(name).is_some_and(|entry| {
             entry.life.phase == Phase::Waiting && order::unmet(&entry.spec, |need| self.standing(need)).is_none()
@@ -61,7 +72,7 @@ impl Inner {
             let need = order::unmet(&entry.spec, |need| self.standing(need))?;
             Some(format!("it waits for {}", need.service))
         };
-        let waiting = self.entries.values().filter(|entry| entry.life.phase == Phase::Waiting);
+        let waiting = self.waiting.iter().filter_map(|name| self.entries.get(name));
         let reasons: Vec<_> = waiting.map(|entry| (entry.spec.name.clone(), waits(entry))).collect();
         for (name, reason) in reasons {
             if let Some(entry) = self.entries.get_mut(&name)

@@ -7,23 +7,24 @@
 
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice, tee};
+use rustix::pipe::{SpliceFlags, splice};
 
 use super::forward::Forward;
 use super::history;
 use super::index::{self, PREFIXED, Record, index_path, log_path};
+use super::peek::{BATCH, discard, peek, to_line_end};
 use super::shelf::Shelf;
 use crate::service::{LogFormat, LogPolicy, OnFull};
 
-/// Bytes of one move: what a FIFO holds.
-const BATCH: usize = 1 << 16;
+/// The most bytes of one move: what a FIFO holds that was made wide.
+const MOST: usize = 1 << 20;
 
 /// The log of one service.
 #[derive(Debug)]
@@ -96,7 +97,7 @@ impl Log {
                 self.rotate()?;
             }
         }
-        let wanted = if self.is_due() { to_line_end(fifo)? } else { BATCH };
+        let wanted = if self.is_due() { to_line_end(fifo)? } else { MOST };
         if self.dropped > 0 {
             self.tell_loss();
         }
@@ -228,16 +229,16 @@ fn millis_now() -> u64 {
 
 /// Bytes with the time and the stream before each line. Says which stream has begun a line and not ended it.
 fn prefixed(bytes: &[u8], stream: u8, unended: Option<u8>, now: &str) -> (Vec<u8>, Option<u8>) {
-    let mut made = Vec::with_capacity(bytes.len() + 64);
+    let mut made = Vec::with_capacity(bytes.len() + bytes.len() / 2);
     let mut is_begun = unended == Some(stream);
     if unended.is_some() && !is_begun {
         // The other stream's line is cut here.
         made.push(b'\n');
     }
-    let word = if stream == 1 { "err" } else { "out" };
+    let prefix = format!("{now} {} ", if stream == 1 { "err" } else { "out" });
     for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
         if !is_begun {
-            made.extend_from_slice(format!("{now} {word} ").as_bytes());
+            made.extend_from_slice(prefix.as_bytes());
         }
         made.extend_from_slice(piece);
         is_begun = !piece.ends_with(b"\n");
@@ -255,33 +256,6 @@ fn open_files(folder: &Path, service: &str) -> io::Result<(File, File, u64)> {
         .open(log_path(folder, service, 0))?;
     let size = file.seek(SeekFrom::End(0))?;
     Ok((file, index::open(&index_path(folder, service, 0))?, size))
-}
-
-/// What is in the FIFO, which keeps it.
-fn peek(fifo: &OwnedFd, most: usize) -> io::Result<Vec<u8>> {
-    let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-    let count = tee(fifo, &writer, most.min(BATCH), SpliceFlags::NONBLOCK)?;
-    drop(writer);
-    let mut seen = Vec::with_capacity(count);
-    File::from(reader).read_to_end(&mut seen)?;
-    Ok(seen)
-}
-
-/// Takes bytes out of the FIFO that are there.
-fn discard(fifo: &OwnedFd, count: usize) -> io::Result<()> {
-    let mut buffer = [0; 1 << 12];
-    let mut left = count;
-    while left > 0 {
-        let most = left.min(buffer.len());
-        left -= rustix::io::read(fifo, &mut buffer[..most])?;
-    }
-    Ok(())
-}
-
-/// How many bytes there are up to and with the first line end in the FIFO, which keeps them; all, if there is none.
-fn to_line_end(fifo: &OwnedFd) -> io::Result<usize> {
-    let seen = peek(fifo, BATCH)?;
-    Ok(seen.iter().position(|byte| *byte == b'\n').map_or(seen.len().max(1), |end| end + 1))
 }
 
 fn is_disk_trouble(error: &io::Error) -> bool {

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use rustix::fs::OFlags;
+use rustix::pipe::fcntl_setpipe_size;
 use tokio::io::unix::AsyncFd;
 
 use super::log::Log;
@@ -17,6 +18,10 @@ use crate::service::LogPolicy;
 
 /// How many batches are taken at once before a service's last lines are read.
 const DRAIN: usize = 64;
+
+/// What a FIFO holds. One that is found full is made wide: its service writes faster than it is read.
+const NARROW: usize = 1 << 16;
+const WIDE: usize = 1 << 20;
 
 /// The pump of one service.
 #[derive(Debug)]
@@ -76,12 +81,20 @@ impl Pump {
 }
 
 async fn pump(fifo: Rc<AsyncFd<OwnedFd>>, log: Rc<RefCell<Log>>, stream: u8) {
+    let mut is_wide = false;
     loop {
         let Ok(mut ready) = fifo.readable().await else { return };
         let taken = ready.try_io(|fifo| log.borrow_mut().take(fifo.get_ref(), stream));
         match taken {
-            // There may be more, but others come first.
-            Ok(Ok(_)) => tokio::task::yield_now().await,
+            Ok(Ok(moved)) => {
+                if moved >= NARROW && !is_wide {
+                    // It is as wide as it can be now, or was before, or may not be: no more is to be had.
+                    is_wide = true;
+                    let _ = fcntl_setpipe_size(fifo.get_ref(), WIDE);
+                }
+                // There may be more, but others come first.
+                tokio::task::yield_now().await;
+            }
             Ok(Err(error)) => {
                 eprintln!("supervisor: a log cannot be written: {error}");
                 tokio::time::sleep(std::time::Duration::from_secs(1)).await;

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(super) async fn all(core: &Rc<Core>, names: &BTreeSet<PartName>) -> Result<(), Failure> {
     let stale: Vec<PartName> = {
         let inner = core.inner.borrow();
-        let is_stale = |name: &&PartName| inner.entries.get(*name).is_some_and(Entry::is_stale);
+        let is_stale = |name: &&PartName| inner.entries.get(*name).is_some_and(|entry| entry.is_stale(core));
         names.iter().filter(is_stale).cloned().collect()
     };
     for name in stale {
@@ -50,6 +50,7 @@ pub(super) async fn one(core: &Rc<Core>, name: &PartName) -> Result<(), Failure>
         return Err(Failure::from(text));
     };
     spawn::place_files(core, &spec).map_err(|reason| Failure::from(format!("{name}: {reason}")))?;
+    crate::checkpoint::pass("reload-after-link");
     let before: BTreeSet<i32> = proc::children(pid).into_iter().collect();
     // From now on it may have read them.
     let note = core.with(name, |entry| {
@@ -108,15 +109,9 @@ fn is_reloaded(entry: &Entry) -> Option<bool> {
 
 impl Entry {
     /// Whether it runs with another configuration than its spec names.
-    fn is_stale(&self) -> bool {
+    fn is_stale(&self, core: &Core) -> bool {
         let has_read = !self.spec.conf.is_empty() && self.life.phase == Phase::Ready;
-        let is_other = self.reload_digest != self.spec.reload_digest().to_hex() || !self.is_placed();
+        let is_other = self.reload_digest != self.spec.reload_digest().to_hex() || !spawn::is_placed(core, &self.spec);
         has_read && self.spec.reload.is_some() && is_other
-    }
-
-    /// Whether the links in `run/` lead where the spec says: a supervisor that was killed may have moved them without a word.
-    fn is_placed(&self) -> bool {
-        let mut linked = self.spec.conf.iter().filter(|file| !file.secret);
-        linked.all(|file| std::fs::read_link(&file.link).is_ok_and(|target| target == file.sealed))
     }
 }

@@ -45,7 +45,9 @@ pub(super) fn spawn(core: &Core, name: &PartName) -> Result<(), String> {
     entry.digest = spec.digest().to_hex();
     entry.reload_digest = spec.reload_digest().to_hex();
     entry.log_from = entry.pump.as_ref().map_or(0, Pump::size);
-    let note = Note { ready: false, ..entry.note() };
+    // One without a probe is ready as soon as it runs: that need not be said again.
+    entry.is_noted = spec.kind == Kind::Daemon && spec.ready.is_none();
+    let note = Note { ready: entry.is_noted, ..entry.note() };
     tell_of_sockets(&spec, &mut vars);
     let spawn = Spawn {
         service: entry.child.to_string(),
@@ -129,6 +131,16 @@ pub(super) fn place_files(core: &Core, spec: &ServiceSpec) -> Result<(), String>
     write_files(spec, &*secrets_for(core, spec)?)
 }
 
+/// Whether the configuration of a service in `run/` is what its spec says: a supervisor that was killed may have put another there
+/// without a word.
+pub(super) fn is_placed(core: &Core, spec: &ServiceSpec) -> bool {
+    let Ok(secrets) = secrets_for(core, spec) else { return false };
+    spec.conf.iter().all(|ConfFile { sealed, link, secret }| match secret {
+        false => fs::read_link(link).is_ok_and(|target| target == *sealed),
+        true => fs::read(link).is_ok_and(|now| revealed(sealed, &*secrets).is_ok_and(|text| text.as_bytes() == now)),
+    })
+}
+
 fn write_files(spec: &ServiceSpec, secrets: &dyn Secrets) -> Result<(), String> {
     for file in &spec.secret_files {
         render(file, secrets).map_err(|error| format!("{}: {error}", file.rendered.display()))?;
@@ -201,10 +213,15 @@ fn private_folder(path: &Path) -> io::Result<()> {
 
 /// Renders a sealed file with the words of its secrets, for its owner's eyes only.
 fn render(file: &SecretFile, secrets: &dyn Secrets) -> Result<(), String> {
-    let sealed = fs::read_to_string(&file.sealed).map_err(|error| format!("{}: {error}", file.sealed.display()))?;
-    let text = Text::from_marked(&sealed).map_err(|error| error.to_string())?;
-    let text = text.reveal(secrets).map_err(|error| error.to_string())?;
+    let text = revealed(&file.sealed, secrets)?;
     write_private(&file.rendered, text.as_bytes()).map_err(|error| error.to_string())
+}
+
+/// A sealed file with the words of its secrets.
+fn revealed(sealed: &Path, secrets: &dyn Secrets) -> Result<String, String> {
+    let text = fs::read_to_string(sealed).map_err(|error| format!("{}: {error}", sealed.display()))?;
+    let text = Text::from_marked(&text).map_err(|error| error.to_string())?;
+    text.reveal(secrets).map_err(|error| error.to_string())
 }
 
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {

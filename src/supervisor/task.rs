@@ -11,10 +11,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
@@ -22,9 +20,10 @@ use super::control::{Action, Ask, router};
 use super::core::Core;
 use super::door::Door;
 use super::message::SwitchEvent;
-use super::{LoadSecrets, SupervisorError, history, ops, recover, schedule, switch, upgrade};
+use super::{LoadSecrets, SupervisorError, history, line, ops, recover, schedule, switch, upgrade};
 use crate::host::Host;
-use crate::keeper::message::{ChildRecord, Reply, Request, decode, encode};
+use crate::keeper::child::{self, QUIET, SELDOM};
+use crate::keeper::message::{Reply, Request};
 use crate::layout::Layout;
 
 /// A supervisor whose keeper dies sooner than this starts no other: something is wrong that would only repeat.
@@ -38,6 +37,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// # Errors
 /// If it cannot begin.
 pub fn run(root: &Path, secrets: LoadSecrets) -> Result<(), SupervisorError> {
+    crate::keeper::fall_over_panics();
     let layout = Layout::new(root);
     let run = layout.run();
     let run = run.canonicalize().map_err(|source| SupervisorError::File { path: run, source })?;
@@ -60,10 +60,7 @@ fn take_lock(path: PathBuf) -> Result<File, SupervisorError> {
 
 async fn supervise(layout: Layout, run: PathBuf, secrets: LoadSecrets) -> Result<(), SupervisorError> {
     let began = Instant::now();
-    let (reader, writer) = keeper_line().map_err(|_| SupervisorError::NoKeeper)?.into_split();
-    let (keeper, requests) = unbounded_channel();
-    tokio::task::spawn_local(send(writer, requests));
-    let mut line = Line { reader, buffer: Vec::new() };
+    let (mut line, keeper) = line::open(keeper_line().map_err(|_| SupervisorError::NoKeeper)?);
     let _ = keeper.send(Request::List);
     let children = line.children().await.map_err(SupervisorError::Begin)?;
     let core = Rc::new(Core::new(layout, run, secrets, keeper));
@@ -80,10 +77,10 @@ async fn supervise(layout: Layout, run: PathBuf, secrets: LoadSecrets) -> Result
     let settling = Rc::clone(&core);
     tokio::task::spawn_local(async move {
         recover::settle(&settling, found).await;
-        crate::keeper::child::forget_code();
         upgrade::hand_over(settling).await;
     });
     tokio::task::spawn_local(schedule::keep(Rc::clone(&core)));
+    tokio::task::spawn_local(rest(Rc::clone(&core)));
     loop {
         tokio::select! {
             () = core.over.notified() => break,
@@ -103,8 +100,19 @@ async fn supervise(layout: Layout, run: PathBuf, secrets: LoadSecrets) -> Result
         let _ = std::fs::remove_file(path);
     }
     let _ = end.send(());
-    let _ = tokio::time::timeout(LAST_WORDS, server).await;
+    let _ = tokio::time::timeout(LAST_WORDS, async { (core.keeper.drain().await, server.await) }).await;
     Ok(())
+}
+
+/// Gives back the memory that only a busy moment needed, once it is over; while nothing happens, nothing wakes up.
+async fn rest(core: Rc<Core>) {
+    loop {
+        while tokio::time::timeout(QUIET, core.changed.notified()).await.is_ok() {}
+        child::forget_code();
+        let seldom = tokio::time::sleep(SELDOM);
+        core.changed.notified().await;
+        seldom.await;
+    }
 }
 
 /// The line to the keeper is standard input.
@@ -113,42 +121,6 @@ fn keeper_line() -> io::Result<UnixStream> {
     line.peer_addr()?;
     line.set_nonblocking(true)?;
     UnixStream::from_std(line)
-}
-
-async fn send(mut writer: OwnedWriteHalf, mut requests: UnboundedReceiver<Request>) {
-    while let Some(request) = requests.recv().await {
-        if writer.write_all(&encode(&request)).await.is_err() {
-            return;
-        }
-    }
-}
-
-struct Line {
-    reader: OwnedReadHalf,
-    buffer: Vec<u8>,
-}
-
-impl Line {
-    /// The next reply. Nothing is lost if this is dropped half-way.
-    async fn next(&mut self) -> io::Result<Reply> {
-        loop {
-            if let Some(reply) = decode(&mut self.buffer)? {
-                return Ok(reply);
-            }
-            if self.reader.read_buf(&mut self.buffer).await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        }
-    }
-
-    async fn children(&mut self) -> io::Result<Vec<ChildRecord>> {
-        loop {
-            // Ends that come before the list are in the list.
-            if let Reply::Children(children) = self.next().await? {
-                return Ok(children);
-            }
-        }
-    }
 }
 
 async fn terminate(core: Rc<Core>) {

@@ -5,6 +5,7 @@ use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
+use jove_install::keeper::proc;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::life::{Life, until};
@@ -256,4 +257,82 @@ fn an_installation_in_the_foreground_tells_whoever_manages_it() {
     assert_eq!(heard(), "STOPPING=1");
     assert_eq!(child.wait().expect("an end").code(), Some(0));
     life.is_quiet();
+}
+
+/// Numbers of the processes that bear these words in their commands.
+fn with_words(words: &[&str]) -> Vec<i32> {
+    let has_all = |pid: &i32| {
+        let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let command = String::from_utf8_lossy(&command).replace('\0', " ");
+        words.iter().all(|word| command.contains(word))
+    };
+    proc::pids().into_iter().filter(has_all).collect()
+}
+
+#[test]
+fn as_process_1_of_a_container_it_buries_everybody() {
+    let sandbox = Sandbox::new();
+    sandbox.write("services.toml", format!("[services.web]\ncommand = \"{SLEEPER}\"\n"));
+    let mut command = sandbox.other("unshare");
+    let is_root = rustix::process::geteuid().is_root();
+    // As root the sandbox drops to its user itself, before `unshare` runs: a namespace of users makes up for that.
+    command.args(["--user", "--map-current-user", "--pid", "--fork", "--mount-proc", "--kill-child"]);
+    command.arg(sandbox.program()).args(["supervise", "--dir", "run", "services.toml"]);
+    let output = |path: &str| std::fs::File::create(sandbox.path(path)).expect("a file");
+    let mut child = command.stdout(output("out")).stderr(output("err")).spawn().expect("unshare runs");
+    let stderr = || std::fs::read_to_string(sandbox.path("err")).unwrap_or_default();
+    let outcome = until("an outcome", || {
+        let is_up = stderr().contains("supervising ");
+        (is_up || child.try_wait().expect("a look").is_some()).then_some(is_up)
+    });
+    if !outcome && stderr().contains("unshare: ") {
+        eprintln!("skipped: no namespace of processes can be made here (root: {is_root}): {}", stderr());
+        return;
+    }
+    assert!(outcome, "{}", stderr());
+    let init = *proc::children(child.id().cast_signed()).first().expect("process 1");
+    let root = sandbox.folder().join("run").display().to_string();
+    let keeper = until("a keeper", || with_words(&["internal-keeper", &root]).first().copied());
+    // Its children have no other parent now than process 1.
+    kill_process(Pid::from_raw(keeper).expect("pid"), Signal::KILL).expect("killed");
+    until("another keeper", || with_words(&["internal-keeper", &root]).into_iter().find(|pid| *pid != keeper));
+    let restarted = || sandbox.run(&["restart", "--dir", "run", "web"]).status().success();
+    until("a restart", || restarted().then_some(()));
+    let zombies = || {
+        let is_zombie = |pid: &i32| proc::stat(*pid).is_some_and(|stat| stat.state == 'Z');
+        proc::children(init).into_iter().filter(is_zombie).collect::<Vec<_>>()
+    };
+    until("burials", || zombies().is_empty().then_some(()));
+    kill_process(Pid::from_raw(init).expect("pid"), Signal::TERM).expect("told to end");
+    assert_eq!(child.wait().expect("an end").code(), Some(0), "{}", stderr());
+    until("the end of all processes", || sandbox.processes().is_empty().then_some(()));
+}
+
+#[test]
+fn the_live_view_fills_a_terminal_and_leaves_it_as_it_was() {
+    let stay = Stay::new("services.toml", &format!("[services.web]\ncommand = \"echo here I am; {SLEEPER}\"\n"));
+    // `script` gives it a terminal of its own.
+    let view = format!("stty rows 20 cols 100; exec {} status --dir run --watch", stay.sandbox.program().display());
+    let mut command = stay.sandbox.other("script");
+    command.args(["--quiet", "--flush", "--return", "--command", &view, "seen"]).env("TERM", "xterm");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("script runs");
+    let seen =
+        || String::from_utf8_lossy(&std::fs::read(stay.sandbox.folder().join("seen")).unwrap_or_default()).into_owned();
+    until("a view", || (seen().contains("web") && seen().contains("here I am")).then_some(()));
+    let first = seen();
+    assert!(first.contains("\x1b[?1049h") && first.contains("\x1b[?25l"), "{first:?}");
+    for column in ["SERVICE", "STATE", "CPU", "MEMORY", "RESTARTS"] {
+        assert!(first.contains(column), "no {column}: {first:?}");
+    }
+    // It goes on by itself.
+    until("another look", || (seen().matches("SERVICE").count() > 1).then_some(()));
+    // Ctrl-C, as from a keyboard.
+    child.stdin.as_mut().expect("a keyboard").write_all(b"\x03").expect("typed");
+    child.wait().expect("an end");
+    let all = seen();
+    let (shown, back) = (all.find("\x1b[?1049h"), all.rfind("\x1b[?1049l"));
+    assert!(shown < back && all.rfind("\x1b[?25h") > shown, "{all:?}");
+    let mut stay = stay;
+    stay.signal(Signal::TERM);
+    stay.ends(Some(0));
 }

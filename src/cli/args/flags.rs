@@ -479,11 +479,3 @@ pub struct CompletionsArguments {
     /// The shell
     pub shell: clap_complete::Shell,
 }
-
-/// What the two processes are told.
-#[derive(Debug, Clone, Args)]
-pub struct InternalArguments {
-    /// The prefix
-    #[arg(long)]
-    pub root: PathBuf,
-}

@@ -1,8 +1,11 @@
 //! The entries of the two processes that watch over a prefix, and of what recipes have this program do. Not for people.
 
+use std::path::{Path, PathBuf};
+
 use crate::cli::Exit;
-use crate::cli::args::{CertificateArguments, InternalArguments, MigrateArguments};
+use crate::cli::args::{CertificateArguments, MigrateArguments};
 use crate::cli::face::Face;
+use crate::host::Host;
 use crate::layout::Layout;
 use crate::ops::certificate::{self, Request};
 use crate::ops::migrate;
@@ -11,22 +14,41 @@ use crate::state::State;
 use crate::text::Secrets;
 use crate::{keeper, supervisor};
 
-/// Is the keeper.
-///
-/// # Errors
-/// If it cannot hold its place.
-pub fn keeper(face: &Face, arguments: &InternalArguments) -> OpResult<Exit> {
-    keeper::run(&arguments.root, &face.host.program).map_err(OpError::failed)?;
-    Ok(Exit::Ok)
+/// One of the two processes that watch over a prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watcher {
+    /// It holds what must not be lost.
+    Keeper,
+    /// It decides.
+    Supervisor,
 }
 
-/// Is the supervisor.
+/// Which of the two processes this one is to be, and of which prefix. Only they start each other, in these very words: nothing is
+/// built for them that reads what people say.
+#[must_use]
+pub fn asked() -> Option<(Watcher, PathBuf)> {
+    let mut words = std::env::args_os().skip(1);
+    let watcher = match words.next()?.to_str()? {
+        "internal-keeper" => Watcher::Keeper,
+        "internal-supervisor" => Watcher::Supervisor,
+        _ => return None,
+    };
+    let root = words.next().filter(|flag| flag == "--root").and(words.next())?;
+    words.next().is_none().then(|| (watcher, root.into()))
+}
+
+/// Is the keeper or the supervisor.
 ///
 /// # Errors
 /// If it cannot hold its place.
-pub fn supervisor(arguments: &InternalArguments) -> OpResult<Exit> {
-    supervisor::run(&arguments.root, secrets).map_err(OpError::failed)?;
-    Ok(Exit::Ok)
+pub fn watch(watcher: Watcher, root: &Path) -> OpResult<()> {
+    match watcher {
+        Watcher::Keeper => {
+            let program = Host::current().map_err(OpError::failed)?.program;
+            keeper::run(root, &program).map_err(OpError::failed)
+        }
+        Watcher::Supervisor => supervisor::run(root, secrets).map_err(OpError::failed),
+    }
 }
 
 fn secrets(layout: &Layout) -> Result<Box<dyn Secrets + Send>, String> {

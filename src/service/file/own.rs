@@ -92,6 +92,7 @@ struct Job {
     #[serde(default)]
     overlap: Overlap,
     delay: Option<Span>,
+    timeout: Option<Span>,
     on_failed: Option<Command>,
 }
 
@@ -109,6 +110,7 @@ struct Step {
     log: Option<LogTable>,
     #[serde(default)]
     key: String,
+    timeout: Option<Span>,
 }
 
 #[derive(Deserialize)]
@@ -312,16 +314,18 @@ impl Job {
         times.map_err(|error| error.to_string())?;
         let restart = Restart { policy: RestartPolicy::Never, ..Restart::default() };
         let on_failed = self.on_failed.map(Command::words).unwrap_or_default();
-        Ok(ServiceSpec { kind: Kind::Schedule(schedule), restart, on_failed, ..spec })
+        let timeout = self.timeout.map(|span| span.0);
+        Ok(ServiceSpec { kind: Kind::Schedule(schedule), restart, on_failed, timeout, ..spec })
     }
 }
 
 impl Step {
     fn spec(self, name: PartName, surroundings: Surroundings<'_>) -> Result<ServiceSpec, String> {
-        let Self { command, folder, vars, clean, needs, log, key } = self;
+        let Self { command, folder, vars, clean, needs, log, key, timeout } = self;
         let spec = Process { command, folder, vars, clean, needs, stop: None, log }.spec(name, surroundings)?;
         let restart = Restart { policy: RestartPolicy::Never, ..Restart::default() };
-        Ok(ServiceSpec { kind: Kind::Step { key }, restart, ..spec })
+        let timeout = timeout.map(|span| span.0);
+        Ok(ServiceSpec { kind: Kind::Step { key }, restart, timeout, ..spec })
     }
 }
 

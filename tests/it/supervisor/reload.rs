@@ -5,8 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use jove_install::service::{ConfFile, Probe, ProbeKind, ReloadShows, ServiceSpec};
+use jove_install::state::{SecretEntry, SecretWord, State};
 use jove_install::supervisor::{Outcome, ServiceState, SwitchOutcome};
-use jove_install::text::Text;
+use jove_install::text::{SecretRef, Text};
 
 use super::{Prefix, kill, named, start_with_checkpoint, until};
 
@@ -104,6 +105,37 @@ fn a_reload_that_is_killed_half_way_goes_back() {
     prefix.commit(2);
     until("its reading", || (read(&prefix) == "two").then_some(()));
     assert_eq!(prefix.pid("web"), first);
+}
+
+#[test]
+fn a_configuration_with_secrets_that_is_killed_half_way_goes_back() {
+    for checkpoint in ["reload-after-link", "reload-before-signal"] {
+        let prefix = Prefix::new();
+        let entry = SecretEntry::given(SecretWord::new("canary"));
+        let name =
+            SecretRef { part: named("web"), option: "password".parse().expect("name"), version: entry.version.clone() };
+        let state = State { secrets: [("web.password".to_owned(), entry)].into(), ..State::default() };
+        state.save(&prefix.layout).expect("state");
+        let configured = |version, word: &str| {
+            let mut spec = configured(&prefix, version, &format!("{word} {}", Text::secret(name.clone()).to_marked()));
+            spec.conf[0].secret = true;
+            spec
+        };
+        let placed = || fs::read_to_string(prefix.path("run/web/conf/app.conf")).expect("configuration");
+        start_with_checkpoint(&prefix, checkpoint);
+        prefix.generation(1, vec![configured(1, "one")]);
+        prefix.commit(1);
+        let first = prefix.pid("web");
+        until("its reading", || (read(&prefix) == "one canary").then_some(()));
+        prefix.generation(2, vec![configured(2, "two")]);
+        assert!(matches!(prefix.switch(2), SwitchOutcome::BackedOut { .. }), "{checkpoint}");
+        until("what was before", || (placed() == "one canary").then_some(()));
+        until("readiness", || (prefix.status("web").state == ServiceState::Ready).then_some(()));
+        assert_eq!((prefix.pid("web"), read(&prefix).as_str()), (first, "one canary"), "{checkpoint}");
+        prefix.commit(2);
+        until("its reading", || (read(&prefix) == "two canary").then_some(()));
+        assert_eq!((prefix.pid("web"), placed().as_str()), (first, "two canary"), "{checkpoint}");
+    }
 }
 
 #[test]

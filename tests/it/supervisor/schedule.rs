@@ -45,6 +45,21 @@ impl Prefix {
 }
 
 #[test]
+fn a_run_that_takes_too_long_is_ended_and_the_next_one_comes() {
+    let prefix = Prefix::new();
+    let timeout = Some(Duration::from_millis(300));
+    prefix.generation(1, vec![ServiceSpec { timeout, ..prefix.job("slow", daily(), FOREVER) }]);
+    prefix.commit(1);
+    for number in 1..=2 {
+        let Outcome::Failed { reason, .. } = prefix.run_now("slow") else { panic!("run {number} went well") };
+        assert_eq!(reason, "slow: it was not done within 0.3 s");
+        assert!(prefix.tree("slow").is_empty());
+    }
+    let runs = prefix.ended("slow", 2);
+    assert!(runs.iter().all(|run| run.ok == Some(false)), "{runs:?}");
+}
+
+#[test]
 fn a_job_runs_at_its_times_and_rests_between_them() {
     let prefix = Prefix::new();
     prefix.generation(1, vec![prefix.job("tick", every_second(), "echo tick >> ticks")]);
