@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Measures keeping services running: jove-install against supervisord, circus, s6, runit and horust, in one run.
 
-    cargo build --release && python3 benches/supervisors.py [--times N] [--services N] [path/to/jove-install]
+    cargo build --release && python3 benches/supervisors.py [--times N] [--services N] [--many N] [--mebibytes N] [path/to/jove-install]
 
 Peers are taken from PATH; one that is not there is left out and named. As Debian packages: s6, runit; as Python packages: supervisor,
 circus; as a crate: horust. Every tool runs the same program: `sleep` with a number that only this run uses. Nothing is
-asserted: a person reads the table. Medians, with minimum and maximum where several runs were made.
+asserted: a person reads the table. Medians, with minimum and maximum where several runs were made. Besides: a service that writes
+lines of 100 bytes as fast as they are taken; what becomes of a child in a session of its own when its service is stopped; and
+what a new start finds after the supervisor was killed.
 """
 
 import argparse
@@ -29,6 +31,8 @@ def arguments():
     parser.add_argument("--times", type=int, default=5, help="runs of each start and stop")
     parser.add_argument("--crashes", type=int, default=11, help="crashes of each tool")
     parser.add_argument("--services", type=int, default=100)
+    parser.add_argument("--many", type=int, default=1000, help="services of the run that tells what each further one costs; 0 for none")
+    parser.add_argument("--mebibytes", type=int, default=512, help="how much the writing service writes; 0 for none")
     parser.add_argument("--only", help="one tool by name")
     return parser.parse_args()
 
@@ -60,19 +64,37 @@ def until(what, ask, longest=60.0):
             return answer
         if time.perf_counter() > end:
             raise TimeoutError(what)
+        # Whoever looks without end takes a processor from those who are looked at.
+        time.sleep(0.0005)
+
+
+WRITER = """import os, sys, time
+total, piece, done = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+lines = (b"x" * 99 + b"\\n") * (piece // 100 + 2)
+left, at, begin = total, 0, time.perf_counter()
+while left > 0:
+    count = os.write(1, lines[at:at + min(piece, left)])
+    left, at = left - count, (at + count) % 100
+with open(done + ".new", "w") as file:
+    file.write(str(time.perf_counter() - begin))
+os.rename(done + ".new", done)
+time.sleep(1000000)
+"""
 
 
 class Tool:
-    """One supervisor with so many services. `service` is the program and arguments of the service of that number."""
+    """One supervisor with so many services. `service` is the program and arguments of the service of that number: `words`, if
+    they are given, else a sleep."""
 
     name = ""
     needs = ()
 
-    def __init__(self, home, count, program):
-        self.home, self.count, self.program = home, count, program
-        self.folder = home / self.name
-        self.folder.mkdir(parents=True)
+    def __init__(self, home, count, program, words=None, form="raw"):
+        self.home, self.count, self.program, self.form = home, count, program, form
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=self.name, dir=home))
         self.mark = str(100000 + os.getpid())
+        self.words = words and [word.replace("MARK", self.mark).replace("FOLDER", str(self.folder)) for word in words]
+        (self.folder / "writer.py").write_text(WRITER)
         self.process = None
         self.fifo = self.folder / "started"
         os.mkfifo(self.fifo)
@@ -81,6 +103,8 @@ class Tool:
 
     def service(self, number):
         # The first one says when it has been started, to the microsecond; the others only sleep.
+        if self.words:
+            return self.words
         if number == 0:
             return ["/bin/sh", "-c", f"echo $$ > {self.fifo}; exec /bin/sleep {self.mark}.0"]
         return ["/bin/sleep", f"{self.mark}.{number}"]
@@ -112,6 +136,11 @@ class Tool:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
+
+    def kill(self):
+        """The supervising process, not its services."""
+        self.process.kill()
+        self.process.wait()
 
     def start(self):
         raise NotImplementedError
@@ -146,6 +175,7 @@ class Jove(Tool):
             command = ", ".join("'%s'" % word for word in self.service(number))
             parts.append(
                 f"[parts.s{number}]\nrecipe = 'command'\ncommand = [{command}]\nrestart_first = '0s'\nrestart_burst = 1000000\n"
+                f"logging = {{ max_bytes = '10MiB', keep = 3, format = '{self.form}' }}\n"
             )
         (self.folder / "jove.toml").write_text("name = 'bench'\n" + "".join(parts))
         self.env = {"HOME": str(self.folder), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
@@ -168,6 +198,8 @@ class Jove(Tool):
         """Both processes, at once."""
         for pid in self.own():
             os.kill(pid, signal.SIGKILL)
+        until("their end", lambda: not self.own())
+        self.process.wait()
 
 
 class Supervisord(Tool):
@@ -178,6 +210,7 @@ class Supervisord(Tool):
         for number in range(self.count):
             command = " ".join("'%s'" % word if " " in word else word for word in self.service(number)).replace("%", "%%")
             text += f"[program:s{number}]\ncommand={command}\nautorestart=true\nstartretries=1000000\nredirect_stderr=true\n"
+            text += f"stdout_logfile={self.folder}/s{number}.log\nstdout_logfile_maxbytes=10MB\nstdout_logfile_backups=3\n"
         (self.folder / "conf").write_text(text)
 
     def start(self):
@@ -192,7 +225,8 @@ class Circus(Tool):
         text = f"[circus]\n{ends}\n"
         for number in range(self.count):
             command = " ".join("'%s'" % word if " " in word else word for word in self.service(number)).replace("$$", "$$$$")
-            text += f"[watcher:s{number}]\ncmd = {command}\n"
+            text += f"[watcher:s{number}]\ncmd = {command}\nstdout_stream.class = FileStream\n"
+            text += f"stdout_stream.filename = {self.folder}/s{number}.log\nstdout_stream.max_bytes = 10485760\nstdout_stream.backup_count = 3\n"
         (self.folder / "conf.ini").write_text(text)
 
     def start(self):
@@ -211,8 +245,21 @@ class Folders(Tool):
             run.chmod(0o755)
 
 
+    def logs_with(self, words):
+        """A program beside each service takes its output: only where that is measured, for it is a process more."""
+        for number in range(self.count if self.words else 0):
+            run = self.folder / "services" / f"s{number}" / "log" / "run"
+            run.parent.mkdir()
+            run.write_text(f"#!/bin/sh\nexec {words}\n")
+            run.chmod(0o755)
+
+
 class S6(Folders):
-    name, needs = "s6", ("s6-svscan", "s6-svscanctl")
+    name, needs = "s6", ("s6-svscan", "s6-svscanctl", "s6-log")
+
+    def prepare(self):
+        super().prepare()
+        self.logs_with(f"s6-log n3 s10000000 {self.folder}/log")
 
     def start(self):
         self.spawn([shutil.which("s6-svscan"), str(self.folder / "services")])
@@ -222,7 +269,14 @@ class S6(Folders):
 
 
 class Runit(Folders):
-    name, needs = "runit", ("runsvdir",)
+    name, needs = "runit", ("runsvdir", "svlogd")
+
+    def prepare(self):
+        super().prepare()
+        log = self.folder / "log"
+        log.mkdir()
+        (log / "config").write_text("s10000000\nn3\n")
+        self.logs_with(f"svlogd {log}")
 
     def start(self):
         self.spawn([shutil.which("runsvdir"), str(self.folder / "services")])
@@ -321,11 +375,119 @@ def life(tool, row, options):
             time.sleep(0.05)
 
 
+def written(kind, home, options, piece, form="raw"):
+    """MB a second that a service gets rid of, and the seconds of processor time that the tool takes for them."""
+    total = options.mebibytes << 20
+    tool = kind(home, 1, options.program.resolve(), [sys.executable, "FOLDER/writer.py", str(total), str(piece), "FOLDER/done"], form)
+    done = tool.folder / "done"
+    try:
+        done.unlink(missing_ok=True)
+        tool.start()
+        until("the writing", done.exists, 300)
+        ticks = woken([pid for pid in tool.own() if b"writer.py" not in read(f"/proc/{pid}/cmdline")])[1]
+        return f"{total / 1e6 / float(done.read_text()):.0f} MB/s ({ticks / TICKS:.2f} s)"
+    finally:
+        tool.clean()
+
+
+def escaped(kind, home, options):
+    """What becomes of a child in a session of its own when its service is stopped."""
+    words = ["/bin/sh", "-c", "setsid /bin/sleep MARK.1 & exec /bin/sleep MARK.0"]
+    tool = kind(home, 1, options.program.resolve(), words)
+    try:
+        tool.start()
+        until("both", lambda: len(tool.sleepers()) == 2)
+        tool.stop()
+        until("the stop", lambda: len(tool.sleepers()) < 2)
+        tool.process.wait()
+        time.sleep(2)
+        return "survives" if tool.sleepers() else "ends"
+    finally:
+        tool.clean()
+
+
+def again(kind, home, options):
+    """What a new start makes of a service whose supervisor was killed."""
+    tool = kind(home, 1, options.program.resolve(), ["/bin/sleep", "MARK.0"])
+    try:
+        tool.start()
+        until("the service", tool.sleepers)
+        time.sleep(1)
+        former = tool.sleepers()
+        tool.kill()
+        if tool.sleepers() != former:
+            return "it ends"
+        tool.start()
+        time.sleep(4)
+        now = tool.sleepers()
+        if len(now) > 1:
+            return "doubled"
+        if now != former:
+            return "started anew"
+        tool.stop()
+        time.sleep(2)
+        return "left alone" if tool.sleepers() else "adopted"
+    finally:
+        tool.clean()
+
+
+def attempt(work):
+    try:
+        return work()
+    except (TimeoutError, subprocess.CalledProcessError, OSError) as error:
+        return f"failed: {error}"
+
+
 def shown(series, unit="ms"):
     if not series:
         return "-"
     low, middle, high = min(series), statistics.median(series), max(series)
     return f"{middle:.1f} ({low:.1f}–{high:.1f}) {unit}"
+
+
+def head(*titles):
+    print()
+    line(*titles)
+    print("|" + "---|" * len(titles), flush=True)
+
+
+def line(*cells):
+    print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def lives(kinds, home, options):
+    rows = {}
+    head("tool", "start to all running", "memory (PSS)", "crash to running", "sleeps a second, idle", "stop to all gone")
+    for kind in kinds:
+        row = attempt(lambda: measure(kind, home, options, options.services))
+        if isinstance(row, str):
+            line(kind.name, row, "", "", "", "")
+            continue
+        rows[kind.name] = row
+        memory, sleeps = f"{row['pss'] / 1024:.1f} MiB", f"{row['woken']:.1f}"
+        line(kind.name, shown(row["start"]), memory, shown(row["crash"]), sleeps, shown(row["stop"]))
+    return rows
+
+
+def more(kinds, home, options, few):
+    head("tool", f"start of {options.many}", "memory (PSS)", "each further service", "stop")
+    options = argparse.Namespace(**{**vars(options), "times": 1, "crashes": 0})
+    for kind in kinds:
+        row = attempt(lambda: measure(kind, home, options, options.many))
+        if isinstance(row, str):
+            line(kind.name, row, "", "", "")
+            continue
+        each = (row["pss"] - few[kind.name]["pss"]) / (options.many - options.services) if kind.name in few else 0
+        line(kind.name, shown(row["start"]), f"{row['pss'] / 1024:.1f} MiB", f"{each:.1f} KiB", shown(row["stop"]))
+
+
+def output(kinds, home, options):
+    head("tool", f"{options.mebibytes} MiB taken, written 64 KiB at a time (its processor time)", "a line at a time", "64 KiB, prefixed")
+    for kind in kinds:
+        whole = attempt(lambda: written(kind, home, options, 1 << 16))
+        lines = attempt(lambda: written(kind, home, options, 100))
+        marked = attempt(lambda: written(kind, home, options, 1 << 16, "prefixed")) if kind is Jove else "-"
+        line(kind.name, whole, lines, marked)
 
 
 def main():
@@ -334,24 +496,21 @@ def main():
         sys.exit(f"{options.program} is not there: cargo build --release")
     home = pathlib.Path(tempfile.mkdtemp(prefix="jove-bench", dir="/tmp"))
     print(f"{options.services} services, {os.cpu_count()} cores, Linux {os.uname().release}; medians (least–most)\n")
-    print("| tool | start to all running | memory (PSS) | crash to running | sleeps a second, idle | stop to all gone |")
-    print("|---|---|---|---|---|---|", flush=True)
+    kinds = [kind for kind in TOOLS if not options.only or options.only == kind.name]
+    for kind in kinds:
+        missing = [name for name in kind.needs if not shutil.which(name)]
+        if missing:
+            print(f"{kind.name} is left out: not in PATH: {', '.join(missing)}\n")
+    kinds = [kind for kind in kinds if all(shutil.which(name) for name in kind.needs)]
     try:
-        for kind in TOOLS:
-            missing = [name for name in kind.needs if not shutil.which(name)]
-            if missing or (options.only and options.only != kind.name):
-                if missing:
-                    print(f"| {kind.name} | not in PATH: {', '.join(missing)} | | | | |", flush=True)
-                continue
-            try:
-                row = measure(kind, home, options, options.services)
-            except (TimeoutError, subprocess.CalledProcessError) as error:
-                print(f"| {kind.name} | failed: {error} | | | | |", flush=True)
-                continue
-            print(
-                f"| {kind.name} | {shown(row['start'])} | {row.get('pss', 0) / 1024:.1f} MiB | {shown(row['crash'])}"
-                f" | {row.get('woken', 0):.1f} | {shown(row['stop'])} |", flush=True,
-            )
+        few = lives(kinds, home, options)
+        if options.many:
+            more(kinds, home, options, few)
+        if options.mebibytes:
+            output(kinds, home, options)
+        head("tool", "a child in a session of its own, after a stop", "a new start after the supervisor was killed")
+        for kind in kinds:
+            line(kind.name, attempt(lambda: escaped(kind, home, options)), attempt(lambda: again(kind, home, options)))
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
