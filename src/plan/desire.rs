@@ -3,28 +3,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::digest::Digest;
 use crate::graph::{Graph, Kind};
 use crate::name::PartName;
-use crate::plan::action::{
-    Action, FilesAction, Names, PackagesAction, PythonAction, RenderedFile, StepAction, Tree, TreeSource,
-};
+use crate::plan::action::{Action, FilesAction, Names, PackagesAction, PythonAction, RenderedFile, Tree, TreeSource};
 use crate::plan::fact::facts;
 use crate::plan::key;
 use crate::plan::secret::Sealed;
 use crate::plan::snapshot::{InterpreterFrom, Snapshot};
-use crate::plan::value::{is_word, seconds, strings, text_of, texts};
+use crate::plan::value::{strings, text_of, texts};
 use crate::provider::Request;
 use crate::recipe::{OptionValue, ResolvedPart, Stack};
 use crate::service::{DataCommand, Promise, ServiceSpec};
 use crate::store::StorePath;
 use crate::text::{Piece, Text};
-
-/// How long a step may take whose recipe says nothing.
-const STEP_TIMEOUT: Duration = Duration::from_secs(7200);
 
 /// Everything that is wished for, with keys.
 #[derive(Debug, Clone)]
@@ -209,62 +203,13 @@ impl Lowering<'_> {
         Some((key, Action::Packages(Box::new(action)), impure))
     }
 
-    fn step(&mut self, part: &ResolvedPart) -> (Digest, Action, BTreeSet<String>) {
-        let value = |option: &str| part.options.get(option).map(|option| &option.value);
-        let command = texts(value("command")).iter().map(|text| self.step_text(part, text)).collect();
-        let mut vars = BTreeMap::new();
-        if let Some(OptionValue::Text(path)) = value("path") {
-            vars.insert("PATH".to_owned(), self.step_text(part, path));
-        }
-        for option in ["vars", "more_vars"] {
-            vars.extend(self.step_vars(part, value(option)));
-        }
-        let folder = match value("folder") {
-            Some(OptionValue::Text(text)) => Some(self.step_text(part, text)),
-            _ => None,
-        };
-        let inputs = strings(part, "inputs").into_iter().filter_map(|folder| {
-            let digest = self.snapshot.trees.get(Path::new(&folder)).copied()?;
-            Some((folder, digest))
-        });
-        let inputs = inputs.collect();
-        let step = StepAction {
-            command,
-            vars,
-            folder,
-            files: self.files(part),
-            timeout: seconds(value("timeout")).unwrap_or(STEP_TIMEOUT),
-            is_sandbox_required: is_word(value("sandbox"), "required"),
-        };
-        let key = key::of_step(&step, &inputs, &self.snapshot.platform, &self.snapshot.store);
-        let impure = BTreeSet::from(["made by a command of this machine".to_owned()]);
-        (key, Action::Step(step), impure)
-    }
-
-    fn step_vars(&mut self, part: &ResolvedPart, value: Option<&OptionValue>) -> BTreeMap<String, String> {
-        let Some(OptionValue::Table(table)) = value else { return BTreeMap::new() };
-        let given = table.iter().filter(|(_, word)| **word != OptionValue::None);
-        given.map(|(name, word)| (name.clone(), self.step_text(part, &text_of(word)))).collect()
-    }
-
-    /// A text that a step or build is given. It runs when its object is built, and what it makes is in the store: no secret may come
-    /// to it, neither as a word nor by a file that shows one.
-    fn step_text(&mut self, part: &ResolvedPart, text: &Text) -> String {
-        let text = self.others(part, text);
-        if text.is_secret() || self.sealed.iter().any(|sealed| sealed.is_named_by(&text)) {
-            let message = format!("the step `{}` is given a secret, and what it makes would hold it", part.name);
-            let hint = "give it to the service that needs it: services get secrets when they start";
-            self.refuse(Diagnostic::error(message).at(&part.origin, "").hint(hint));
-        }
-        text.to_marked()
-    }
-
-    fn files(&mut self, part: &ResolvedPart) -> FilesAction {
+    pub(super) fn files(&mut self, part: &ResolvedPart) -> FilesAction {
         let files = part
             .files
             .iter()
             .map(|file| {
                 let content = self.others(part, &file.content);
+                self.check_names(part, &file.path, &content);
                 RenderedFile {
                     path: file.path.clone(),
                     executable: file.executable,

@@ -12,6 +12,7 @@ mod place;
 mod secret;
 pub mod snapshot;
 pub mod source;
+mod step;
 #[cfg(test)]
 mod tests;
 pub mod value;

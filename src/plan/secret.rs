@@ -37,8 +37,12 @@ impl Sealed {
 
     /// Whether a text names it, or a folder in which it is.
     pub(super) fn is_named_by(&self, text: &Text) -> bool {
-        let file = self.for_service(&self.part, Path::new(""));
-        self.is_below(text) || rendered_paths(text, &file) != *text
+        self.is_below(text) || self.is_in(text)
+    }
+
+    /// Whether its path is in a text.
+    pub(super) fn is_in(&self, text: &Text) -> bool {
+        rendered_paths(text, &self.for_service(&self.part, Path::new(""))) != *text
     }
 
     /// Whether a text is a folder in which it is: what looks there would read names instead of words.
