@@ -6,6 +6,8 @@ are missing.
 """
 
 import copy
+import fcntl
+import gc
 import html
 import importlib
 import inspect
@@ -155,7 +157,13 @@ def open_address(href, data=None):
 
 
 class Service(pywps.Service):
-    """PyWPS, with references checked before a job is accepted."""
+    """PyWPS, with references checked before a job is accepted, and working folders that show whether a job is in them."""
+
+    def prepare_process_for_execution(self, identifier):
+        process = super().prepare_process_for_execution(identifier)
+        process.stay = Stay(process.workdir)
+        process.set_workdir(process.stay.folder)
+        return process
 
     def create_complex_inputs(self, source, inputs):
         for one in inputs:
@@ -230,11 +238,65 @@ def resume_jobs(service, count):
         starter.launch_next_process()
 
 
-def remove_work(folder):
-    """Working folders of jobs that are gone; PyWPS also leaves the first one of a job that had to wait."""
-    for entry in os.scandir(folder):
-        if entry.name.startswith("pywps_process_"):
-            shutil.rmtree(entry.path, ignore_errors=True)
+class Stay:
+    """A job's use of its working folder: a lock that the kernel holds as long as the request, or the job that it forks, lives."""
+
+    def __init__(self, folder):
+        self.handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(self.handle, fcntl.LOCK_SH)
+        # Under this name it is looked at, and not before it is locked.
+        self.folder = os.path.join(os.path.dirname(folder), os.path.basename(folder).replace(Work.fresh, Work.used, 1))
+        os.rename(folder, self.folder)
+
+    def __del__(self):
+        os.close(self.handle)
+
+
+class Work:
+    """Removes working folders that nobody is in any more: PyWPS leaves those of jobs that were killed or refused, and the first
+    one of a job that had to wait. Looked at when jobs are asked for, as outputs are."""
+
+    between = 10
+    fresh = "pywps_process_"
+    used = "pywps_job_"
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.next = 0.0
+        self.lock = threading.Lock()
+
+    def tidy(self):
+        now = time.monotonic()
+        with self.lock:
+            if now < self.next:
+                return
+            self.next = now + self.between
+        left = [entry.path for entry in os.scandir(self.folder) if entry.name.startswith(self.used)]
+        if left:
+            # A request that is over may not have let go of its folder yet.
+            gc.collect()
+        for path in left:
+            self.remove(path)
+
+    def clear(self):
+        """Before the first job of a run."""
+        for entry in list(os.scandir(self.folder)):
+            if entry.name.startswith((self.fresh, self.used)):
+                self.remove(entry.path)
+
+    @staticmethod
+    def remove(path):
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            return
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(handle)
 
 
 class Outputs:
@@ -306,15 +368,16 @@ def render_page(processes):
 class Application:
     """Hands each request to PyWPS or to the page."""
 
-    def __init__(self, service, page, outputs):
+    def __init__(self, service, page, tidied):
         self.service = service
         self.page = page
-        self.outputs = outputs
+        self.tidied = tidied
 
     def __call__(self, environ, start_response):
         path = environ.get("PATH_INFO", "").rstrip("/")
         if path == "/wps" or (path == "" and self.is_for_service(environ)):
-            self.outputs.tidy()
+            for one in self.tidied:
+                one.tidy()
             return self.service(environ, start_response)
         if path == "" and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             return answer(start_response, "200 OK", "text/html", self.page)
@@ -354,12 +417,17 @@ def make_application():
     outputs = Outputs(setting("server", "outputpath"), float(setting("jove", "keep_outputs")))
     write_note(outputs.folder)
     waiting = fail_lost_jobs()
+    tidied = [outputs]
     if setting("server", "cleantempdir"):
-        remove_work(setting("server", "workdir"))
+        work = Work(setting("server", "workdir"))
+        work.clear()
+        tidied.append(work)
     resume_jobs(service, min(waiting, max(1, int(setting("server", "parallelprocesses")))))
     # Worker processes that are forked from this one must not share its connection.
     dblog._SESSION_MAKER = None
-    return Application(service, render_page(processes), outputs)
+    # Nor hold folders of jobs that it began.
+    gc.collect()
+    return Application(service, render_page(processes), tidied)
 
 
 def make_tables():

@@ -16,6 +16,7 @@ fn a_demo_lives_and_leaves_nothing() {
     let client = home.write("wps_client.py", CLIENT);
     let before = home.outside();
     let url = is_installed_and_answers(&home, &client);
+    tidies_up_after_a_killed_job(&home, &url);
     comes_back_when_killed(&home);
     takes_a_new_title_and_gives_it_back(&home, &url);
     finds_and_mends_a_flipped_byte(&home);
@@ -45,6 +46,32 @@ fn is_installed_and_answers(home: &Home, client: &Path) -> String {
     assert_eq!(again.json()["urls"][0], url.as_str());
     assert_eq!(again.stderr(), "", "a run with nothing to do builds, starts and asks nothing");
     url
+}
+
+/// PyWPS leaves the working folder of a job that was killed; it goes while the service runs, and that of another job stays.
+fn tidies_up_after_a_killed_job(home: &Home, url: &str) {
+    let service = home.service(DEMO, "wps")["pid"].as_i64().unwrap();
+    let line = |pid: i32| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let serving = line(i32::try_from(service).unwrap());
+    let jobs = || -> Vec<i32> {
+        let pids = home.processes().into_iter().map(|process| process.pid);
+        pids.filter(|pid| i64::from(*pid) != service && line(*pid) == serving).collect()
+    };
+    let work = home.home().join("jove/demo/var/wps/work");
+    let folders = || std::fs::read_dir(&work).unwrap().count();
+    assert_eq!((jobs().len(), folders()), (0, 0));
+    let execute = "wps?service=WPS&version=1.0.0&request=Execute&identifier=wait&datainputs=seconds=120&storeExecuteResponse=true&status=true";
+    for _ in 0..2 {
+        assert!(get(&format!("{url}{execute}")).text.contains("ProcessAccepted"));
+    }
+    home.until("two jobs run", || jobs().len() == 2 && folders() == 2);
+    kill(&jobs()[0].into());
+    // Asked for, as people do: an idle service sleeps.
+    let ask = || get(&format!("{url}wps?service=WPS&request=GetCapabilities")).status;
+    home.until("the folder of the killed one is gone", || ask() == 200 && folders() == 1);
+    assert_eq!(jobs().len(), 1);
+    kill(&jobs()[0].into());
+    home.until("the other folder is gone", || ask() == 200 && folders() == 0);
 }
 
 fn comes_back_when_killed(home: &Home) {
