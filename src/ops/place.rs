@@ -209,9 +209,18 @@ fn project_name(folder: &Path) -> String {
         name: Option<String>,
     }
     let text = std::fs::read_to_string(folder.join("jove.toml")).unwrap_or_default();
-    let name = toml::from_str::<Head>(&text).ok().and_then(|head| head.name);
+    let name = |text| toml::from_str::<Head>(text).map(|head| head.name);
+    let name = name(before_tables(&text)).or_else(|_| name(&text)).ok().flatten();
     let name = name.filter(|name| !name.is_empty() && !name.contains(['/', '\0']) && !name.starts_with('.'));
     name.or_else(|| Some(folder.file_name()?.to_string_lossy().into_owned())).unwrap_or_else(|| "project".to_owned())
+}
+
+/// What stands before the first table of a file, which may be long: its own settings, unless a longer text or list is cut there, and
+/// then it cannot be read.
+fn before_tables(text: &str) -> &str {
+    let is_table = |line: &str| line.trim_start_matches([' ', '\t']).starts_with('[');
+    let lines = text.split_inclusive('\n').take_while(|line| !is_table(line));
+    &text[..lines.map(str::len).sum()]
 }
 
 /// Removes `.` and `..` by words alone: a prefix that does not exist yet has no real path.
@@ -235,4 +244,30 @@ fn nowhere(host: &Host) -> OpError {
         .hint("try the demo: jove-install -p demo")
         .hint("make this folder a project: jove-install init")
         .hint("what is installed already: jove-install list")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_project_is_called_as_its_file_says() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path().join("town");
+        std::fs::create_dir(&folder).expect("made");
+        for (text, name) in [
+            ("name = \"a\"\n[parts.x]\nname = \"b\"\n", "a"),
+            ("# a\n  [parts.x]\nname = \"b\"\n", "town"),
+            ("extends = [\n[\n]]\nname = \"a\"\n[parts.x]\n", "a"),
+            ("extends = \"\"\"\n[parts.x]\n\"\"\"\nname = \"a\"", "a"),
+            ("name = \"a\"", "a"),
+            ("name = \"../a\"", "town"),
+            ("name = 1", "town"),
+            ("name = [", "town"),
+            ("", "town"),
+        ] {
+            std::fs::write(folder.join("jove.toml"), text).expect("written");
+            assert_eq!(project_name(&folder), name, "{text}");
+        }
+    }
 }

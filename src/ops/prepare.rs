@@ -133,14 +133,17 @@ pub fn prepare(place: &Place, wishes: &Wishes, report: &Reporter) -> OpResult<Pr
     check_wishes(&stack, wishes)?;
     check_user(&stack, place)?;
     // Before anything is asked for: a cycle is the user's mistake.
-    graph(&stack)?;
+    let mut graph_of_stack = graph(&stack)?;
     let lock_path = lock_path(place);
     let lock = Lock::read(&lock_path)?.unwrap_or_default();
     let pinned = pin::pin(&Pinning { place, loaded: &loaded, stack: &stack, wishes, report }, lock, state)?;
     for (user, spare) in &pinned.awake {
         stack.wake(spare, user);
     }
-    let graph = graph(&stack)?;
+    if !pinned.awake.is_empty() {
+        graph_of_stack = graph(&stack)?;
+    }
+    let graph = graph_of_stack;
     let mut stamps = BTreeMap::new();
     let trees = trees(&loaded, &stack, &mut stamps)?;
     let snapshot = snapshot(place, trees, &pinned, wishes)?;

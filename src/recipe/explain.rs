@@ -216,7 +216,7 @@ pub fn for_people(value: &OptionValue) -> String {
         OptionValue::Int(number) => number.to_string(),
         OptionValue::List(list) => format!("[{}]", list.iter().map(for_people).collect::<Vec<_>>().join(", ")),
         OptionValue::None => "none".into(),
-        OptionValue::Seconds(number) => format!("\"{number}s\""),
+        OptionValue::Seconds(number) => format!("\"{}\"", duration(*number)),
         OptionValue::Table(table) => {
             let mut made = String::from("{");
             for (index, (key, value)) in table.iter().enumerate() {
@@ -228,5 +228,32 @@ pub fn for_people(value: &OptionValue) -> String {
             made
         }
         OptionValue::Text(text) => toml::Value::from(text.to_string()).to_string(),
+    }
+}
+
+/// In the largest unit that it is a whole number of: `30d`, as people write it.
+fn duration(seconds: f64) -> String {
+    let units = [(86_400.0, 'd'), (3600.0, 'h'), (60.0, 'm')];
+    let whole = units.into_iter().find(|(unit, _)| seconds > 0.0 && seconds % unit == 0.0);
+    whole.map_or_else(|| format!("{seconds}s"), |(unit, letter)| format!("{}{letter}", seconds / unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_shown_as_people_write_them() {
+        for (seconds, shown) in [
+            (0.0, "0s"),
+            (0.5, "0.5s"),
+            (45.0, "45s"),
+            (120.0, "2m"),
+            (90.0, "90s"),
+            (7200.0, "2h"),
+            (2_592_000.0, "30d"),
+        ] {
+            assert_eq!(duration(seconds), shown);
+        }
     }
 }

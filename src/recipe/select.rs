@@ -48,19 +48,20 @@ impl Chosen<'_> {
         if self.is_default {
             return Vec::new();
         }
-        let chain = |setting: Option<&Setting>, rank: usize| -> Vec<(usize, usize, Value, Origin)> {
-            let Some(setting) = setting else { return Vec::new() };
-            let top = (setting.value.clone(), setting.origin.clone());
-            let all = std::iter::once(top).chain(setting.overridden.iter().cloned());
-            all.map(|(value, origin)| (layers.of(&origin) + 1, rank, value, origin)).collect()
-        };
-        let mut all = chain(self.part, 1);
-        all.extend(chain(self.table, 0));
+        let mut all: Vec<(usize, usize, &Value, &Origin)> = Vec::new();
+        for (setting, rank) in [(self.part, 1), (self.table, 0)] {
+            let Some(setting) = setting else { continue };
+            let below = setting.overridden.iter().map(|(value, origin)| (value, origin));
+            let chain = std::iter::once((&setting.value, &setting.origin)).chain(below);
+            all.extend(chain.map(|(value, origin)| (layers.of(origin) + 1, rank, value, origin)));
+        }
         // Within one layer the part's own stands above its recipe's table; a stable sort keeps each chain's own order.
         all.sort_by_key(|(layer, rank, ..)| std::cmp::Reverse((*layer, *rank)));
         let below = [self.brought, spec.default.as_ref()];
-        let below = below.into_iter().flatten().cloned();
-        all.into_iter().map(|(_, _, value, origin)| (value, origin)).chain(below).skip(1).collect()
+        let below = below.into_iter().flatten().map(|(value, origin)| (value, origin));
+        let all = all.into_iter().map(|(_, _, value, origin)| (value, origin)).chain(below);
+        // What holds is no part of it.
+        all.skip(1).map(|(value, origin)| (value.clone(), origin.clone())).collect()
     }
 }
 

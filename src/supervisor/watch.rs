@@ -172,6 +172,8 @@ fn is_ignored(name: &str) -> bool {
         || (name.starts_with('#') && name.ends_with('#'))
         // vim tries with this name whether it may write.
         || name == "4913"
+        // Written by each installation of a project: what it means for a service, the switch does.
+        || name == "jove.lock"
 }
 
 #[cfg(test)]
@@ -180,7 +182,9 @@ mod tests {
 
     #[test]
     fn names_of_editors_and_tools_are_ignored() {
-        for name in [".app.py.swp", "app.py~", "4913", "__pycache__", ".git", "a.pyc", ".#app.py", "#app.py#", ""] {
+        for name in
+            [".app.py.swp", "app.py~", "4913", "__pycache__", ".git", "a.pyc", ".#app.py", "#app.py#", "jove.lock", ""]
+        {
             assert!(is_ignored(name), "{name}");
         }
         for name in ["app.py", "jove.toml", "git", ".env"] {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use insta::assert_snapshot;
+use regex::Regex;
 
 use crate::life::{Life, until};
 use crate::sandbox::Sandbox;
@@ -530,6 +531,9 @@ fn services_are_shown_stopped_and_started_by_name() {
     ");
     life.run(&["start"]).success();
     assert!(life.run(&["events", "--json"]).success().json().is_array());
+    let events = life.run(&["events"]).success();
+    let line = Regex::new(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \S.*\S$").unwrap();
+    assert!(events.stdout().lines().all(|said| line.is_match(said)), "{}", events.stdout());
     let listed = life.run(&["list", "--json"]).success().json();
     assert_eq!(listed[0]["running"], true);
     life.run(&["stop"]).success();

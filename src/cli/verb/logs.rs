@@ -53,7 +53,13 @@ pub fn events(face: &Face, arguments: &EventsArguments) -> OpResult<Exit> {
     face.result(&events, || {
         let lines = events.iter().map(|event| {
             let service = event.service.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
-            format!("{} {service}{} {}\n", event.when, event.what, event.text)
+            // Every time as long as the others, so that what happened stands in a column.
+            let when = event.when.parse().map_or_else(
+                |_| event.when.clone(),
+                |when: jiff::Timestamp| when.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
+            );
+            let line = format!("{when} {service}{} {}", event.what, event.text);
+            format!("{}\n", line.trim_end())
         });
         lines.collect()
     });
