@@ -143,15 +143,20 @@ impl Sha256 {
     /// # Errors
     /// What the reader fails with.
     pub fn of_reader(mut reader: impl Read) -> io::Result<Self> {
-        use sha2::Digest as _;
-        let mut hasher = sha2::Sha256::new();
+        // Where a processor has no instructions for it, this one is twice as fast; whole downloads are hashed here at each use.
+        let mut hasher = ring::digest::Context::new(&ring::digest::SHA256);
         let mut buffer = vec![0; 1 << 16];
+        let mut digest = [0; 32];
         loop {
-            match reader.read(&mut buffer)? {
-                0 => return Ok(Self(hasher.finalize().into())),
-                count => hasher.update(&buffer[..count]),
+            match reader.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => hasher.update(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
+        digest.copy_from_slice(hasher.finish().as_ref());
+        Ok(Self(digest))
     }
 }
 
@@ -165,5 +170,9 @@ mod tests {
         assert_eq!(digest.to_hex().parse::<Digest>(), Ok(digest));
         assert!("12".parse::<Digest>().is_err());
         assert_eq!(Sha256::of("abc").to_hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        let long = vec![b'x'; 200_000];
+        for bytes in [&b""[..], b"abc", &long] {
+            assert_eq!(Sha256::of_reader(bytes).expect("read"), Sha256::of(bytes));
+        }
     }
 }

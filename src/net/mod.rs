@@ -27,6 +27,7 @@
 //! is never called stalled.
 
 pub mod address;
+pub mod answer;
 pub mod cache;
 pub mod client;
 pub mod fetch;
@@ -42,8 +43,9 @@ pub mod trouble;
 pub mod trust;
 
 pub use address::show;
+pub use answer::Answer;
 pub use cache::{Cache, CacheError, Content};
-pub use client::{Answer, Client, NetError};
+pub use client::{Client, NetError};
 pub use fetch::{FetchError, Wanted, fetch};
 pub use patience::Patience;
 pub use trouble::Trouble;

@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use futures_util::stream::{self, StreamExt as _};
 use url::Url;
 
+use super::absent::{AbsentFile, lines};
 use super::config::{Configured, configured};
 use super::interpreter::Interpreter;
 use super::pin::{PackageName, PinnedFile};
@@ -63,26 +64,6 @@ pub enum IndexError {
     /// Files that are in no index.
     #[error("these files were found nowhere:{}\nlock again (`lock --upgrade`), or configure the index that has them", lines(.0))]
     Absent(Vec<AbsentFile>),
-}
-
-/// A file that was found nowhere, and what each place said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AbsentFile {
-    /// Its name.
-    pub file: String,
-    /// What each place said.
-    pub said: Vec<String>,
-}
-
-fn lines(files: &[AbsentFile]) -> String {
-    let mut text = String::new();
-    for absent in files {
-        text.push_str(&format!("\n  {}", absent.file));
-        for line in &absent.said {
-            text.push_str(&format!("\n    {line}"));
-        }
-    }
-    text
 }
 
 #[derive(Clone)]

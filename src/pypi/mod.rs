@@ -23,6 +23,7 @@
 //! tmp/                                      work in progress
 //! ```
 
+mod absent;
 pub mod brought;
 mod built;
 mod bytecode;
@@ -44,6 +45,7 @@ pub mod simple;
 pub mod tags;
 pub mod tool;
 
+pub use absent::AbsentFile;
 pub use brought::{Brought, brought};
 pub use built::BuildError;
 pub use bytecode::{BytecodeError, CompileError, Compiler, compile_all};

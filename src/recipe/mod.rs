@@ -10,6 +10,7 @@ mod checkout;
 mod data;
 mod evaluate;
 pub mod explain;
+pub mod kind;
 mod make;
 mod need;
 mod parse;
