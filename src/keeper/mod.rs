@@ -19,6 +19,7 @@ mod burial;
 pub mod child;
 mod children;
 pub mod fifo;
+mod ground;
 mod handover;
 pub mod lease;
 mod limit;

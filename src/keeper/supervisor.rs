@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process};
 
 use super::KeeperError;
 use super::child::{self, Child};
@@ -75,6 +75,15 @@ impl Keeper {
             rules: None,
         };
         Link::new(child::spawn(&child, |_| Ok(()))?.pid, ours)
+    }
+
+    /// Ends with all that is left, since the folder that it works in is no more.
+    pub(super) fn leave(&mut self) {
+        self.say("the folder was removed, so everything of it ends");
+        self.is_told_to_end = true;
+        if let Some(pid) = self.link.as_ref().and_then(|link| Pid::from_raw(link.pid)) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
     }
 
     pub(super) fn supervisor_ended(&mut self, exit: Exit) {

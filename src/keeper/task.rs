@@ -12,6 +12,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, setrlimit};
 
 use super::child;
 use super::children::Running;
+use super::ground::Ground;
 use super::handover::State;
 use super::lease;
 use super::link::Link;
@@ -35,6 +36,7 @@ pub(super) struct Keeper {
     pub(super) log: File,
     pub(super) null: File,
     signals: OwnedFd,
+    ground: Ground,
     /// The limit of open files that services get: what the keeper was started with.
     pub(super) files: Rlimit,
     pub(super) vars: BTreeMap<String, String>,
@@ -72,6 +74,7 @@ impl Keeper {
             program: program.to_owned(),
             next: None,
             lock,
+            ground: Ground::watch(root, &run),
             run,
             log,
             null: at(Path::new("/dev/null"), File::options().read(true).write(true).open("/dev/null"))?,
@@ -126,6 +129,9 @@ impl Keeper {
             self.see_adopted();
             self.see_late();
             self.hear();
+            if self.ground.is_gone() {
+                self.leave();
+            }
         }
     }
 
@@ -141,6 +147,7 @@ impl Keeper {
 
     fn wait(&mut self) -> Result<(), KeeperError> {
         let mut watched = vec![PollFd::new(&self.signals, PollFlags::IN)];
+        watched.extend(self.ground.poll());
         if let Some(link) = self.link.as_ref().filter(|link| link.open) {
             let wanted = if link.is_full() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
             watched.push(PollFd::new(link, wanted));

@@ -36,6 +36,21 @@ fn keeper_and_supervisor_are_killed_in_every_order() {
 }
 
 #[test]
+fn everything_ends_when_the_folder_is_removed() {
+    let prefix = Prefix::new();
+    prefix.generation(1, vec![prefix.service("web", FOREVER)]);
+    prefix.commit(1);
+    let status = prefix.client().status().expect("status");
+    let tree = prefix.tree("web");
+    assert!(!tree.is_empty());
+    until("its removal", || fs::remove_dir_all(prefix.layout.root()).is_ok().then_some(()));
+    for pid in tree.into_iter().chain([status.supervisor, status.keeper]) {
+        until("its end", || (!is_alive(pid)).then_some(()));
+    }
+    assert!(!prefix.layout.root().exists(), "nothing writes there any more");
+}
+
+#[test]
 fn one_that_ended_is_started_again_also_by_another_keeper() {
     let prefix = Prefix::new();
     let restart = Restart { first: Duration::from_millis(10), ..Restart::default() };
