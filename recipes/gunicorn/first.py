@@ -6,13 +6,15 @@ first request must not get so far, and what serves goes on.
 
 import io
 import os
+import signal
 import sys
+import time
+import traceback
 import urllib.parse
 
 
 def ask(application, url, health):
-    """Raises RuntimeError unless the application answers `health` (a path below that of `url`) with 200 to 399; where `health`
-    is empty, its first page with anything below 500."""
+    """What is wrong, if the application does not answer `health` (a path below that of `url`) with 200 to 399."""
     parts = urllib.parse.urlsplit(url)
     path, _, query = health.partition("?")
     target = parts.path.rstrip("/") + "/" + path.lstrip("/")
@@ -26,13 +28,29 @@ def ask(application, url, health):
         "wsgi.multithread": True, "wsgi.multiprocess": True, "wsgi.run_once": False, "wsgi.input_terminated": True,
     }
     seen = []
-    result = application(environ, lambda status, headers, exc_info=None: seen.append(status) or (lambda data: None))
     try:
-        for _ in result:
-            pass
-    finally:
-        if hasattr(result, "close"):
-            result.close()
+        result = application(environ, lambda status, headers, exc_info=None: seen.append(status) or (lambda data: None))
+        try:
+            for _ in result:
+                pass
+        finally:
+            if hasattr(result, "close"):
+                result.close()
+    except Exception as error:
+        traceback.print_exc()
+        seen.append("%s: %s" % (type(error).__name__, error))
     status = seen[-1] if seen else "no status"
-    if not status[:3].isdigit() or not 200 <= int(status[:3]) <= (399 if health else 499):
-        raise RuntimeError("the application answers `%s` with %s, so it is not started" % (target, status))
+    if status[:3].isdigit() and 200 <= int(status[:3]) <= 399:
+        return None
+    return "the application answers `%s` with %s, so it is not started" % (target, status)
+
+
+def must_answer(worker, url, health):
+    """Ends all of gunicorn unless its application answers. A worker that ended alone would be followed by another, which nobody asks."""
+    problem = ask(worker.wsgi, url, health)
+    if problem:
+        sys.stderr.write("error: %s\n" % problem)
+        os.kill(worker.ppid, signal.SIGTERM)
+        while worker.alive:
+            time.sleep(0.05)
+        os._exit(0)

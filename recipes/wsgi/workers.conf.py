@@ -8,6 +8,7 @@ import socket
 os.environ["JOVE_NOTIFY_SOCKET"] = os.environ.pop("NOTIFY_SOCKET", None) or os.environ.get("JOVE_NOTIFY_SOCKET", "")
 
 
+{% if health is defined and health -%}
 def first():
     found = importlib.util.spec_from_file_location("first", {{ (object ~ "/first.py") | py }})
     module = importlib.util.module_from_spec(found)
@@ -15,10 +16,13 @@ def first():
     return module
 
 
+{% endif -%}
 def post_worker_init(worker):
+{%- if health is defined and health %}
     # Those that come later, in the place of others, are not asked: a moment without a database is no reason to end.
     if worker.age <= worker.cfg.workers:
-        first().ask(worker.wsgi, {{ url | py }}, {{ ((health if health is defined else "") or "") | py }})
+        first().must_answer(worker, {{ url | py }}, {{ health | py }})
+{%- endif %}
     if os.environ["JOVE_NOTIFY_SOCKET"]:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
             ear.sendto(b"READY=1", os.environ["JOVE_NOTIFY_SOCKET"])

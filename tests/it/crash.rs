@@ -92,7 +92,7 @@ const PYTHON: &[&str] =
 const CONDA: &[&str] = &["conda-before-link", "conda-after-link"];
 
 /// A reload needs a service that reloads: `supervisor::reload` has it.
-const RELOAD: &[&str] = &["reload-before-signal"];
+const RELOAD: &[&str] = &["reload-after-link", "reload-before-signal"];
 
 /// Those of data: `dump` has them.
 const DATA: &[&str] = crate::dump::CHECKPOINTS;

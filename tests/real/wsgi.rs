@@ -106,8 +106,10 @@ fn runs(project: &Project) {
     let root = home.folder().to_owned();
     home.run(&[&["init"], project.told].concat()).success();
     if project.name == DJANGO.name {
-        let text = home.read("jove.toml") + "prepare = [\"manage.py\", \"migrate\", \"--noinput\"]\n";
-        home.write("jove.toml", text);
+        // `init` shows the line, and leaves it to the user to say that the settings are ready for it.
+        let text = home.read("jove.toml");
+        assert!(text.contains("prepare  = ["), "{text}");
+        home.write("jove.toml", text.replace("# prepare  = [", "prepare  = ["));
     }
     let before = home.listing();
     home.enter(project.from);

@@ -24,7 +24,7 @@ fn limits_and_standing_are_as_said() {
     };
     prefix.generation(1, vec![ServiceSpec { limits, ..prefix.service("web", &script) }]);
     prefix.commit(1);
-    let log = until("its words", || Some(prefix.log("web")).filter(|log| log.lines().count() == 6));
+    let log = until("its words", || Some(prefix.log("web")).filter(|log| log.lines().count() == 5));
     assert_eq!(log, "77\n0\n0027\n7\n500\n");
 }
 

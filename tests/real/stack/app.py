@@ -42,6 +42,11 @@ def index():
     )
 
 
+@app.get("/well")
+def well():
+    return "well"
+
+
 @app.get("/ticks")
 def ticks():
     return "ticks %s" % (int(store().get("ticks") or 0) > 0)
