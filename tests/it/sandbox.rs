@@ -30,6 +30,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
@@ -298,7 +299,9 @@ impl Sandbox {
         let mut folders: Vec<PathBuf> = Vec::new();
         for program in ["python3", "uv"] {
             let found = real.iter().find(|folder| usable(folder) && folder.join(program).is_file());
-            folders.extend(found.cloned());
+            // A version manager's shim would tidy up behind its user's back, which this user may not.
+            let own = found.filter(|_| program == "python3").and_then(|folder| interpreter_of(folder)).filter(usable);
+            folders.extend(own.or_else(|| found.cloned()));
         }
         folders.extend(["/usr/bin", "/bin"].map(PathBuf::from));
         let mut seen = std::collections::BTreeSet::new();
@@ -321,6 +324,18 @@ impl Drop for Sandbox {
             let _ = Command::new("userdel").arg(account).stderr(Stdio::null()).status();
         }
     }
+}
+
+/// The folder of the interpreter that a folder's `python3` runs in the end.
+fn interpreter_of(folder: &Path) -> Option<PathBuf> {
+    static KNOWN: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let ask = || {
+        let question = "import os, sys; print(os.path.dirname(sys.executable))";
+        let told = Command::new(folder.join("python3")).args(["-c", question]).output().ok()?;
+        let text = String::from_utf8(told.stdout).ok()?;
+        Some(PathBuf::from(text.trim())).filter(|folder| folder.join("python3").is_file())
+    };
+    KNOWN.get_or_init(ask).clone()
 }
 
 /// A user id without an account, without a process, and not used by another sandbox.
