@@ -1,4 +1,4 @@
-//! Fork and exec, and the few system calls that no safe crate offers: the one file with `unsafe`.
+//! Fork and exec, and the few system calls that no safe crate offers.
 //!
 //! The keeper has one thread, which stands still from the making of a child until the child's program runs: so the child may use
 //! the keeper's memory meanwhile, and do what it likes with it.
@@ -8,7 +8,6 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::ptr;
-use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Resource, Rlimit, WaitOptions};
@@ -85,6 +84,8 @@ struct Birth<'a, F> {
     vars: Vec<*const libc::c_char>,
     /// The sockets, away from the numbers where they are to be.
     sockets: Vec<OwnedFd>,
+    /// `LISTEN_PID=…`, which the child writes; it is here so that the parent, whose memory it is, frees it.
+    listen_pid: CString,
     before_exec: Option<F>,
     parent: i32,
     is_marked: bool,
@@ -105,6 +106,7 @@ impl<'a, F: FnOnce(i32) -> io::Result<()>> Birth<'a, F> {
             argv: pointers(&child.argv),
             vars: pointers(&child.vars),
             sockets: child.sockets.iter().map(aside).collect::<Result<_, _>>()?,
+            listen_pid: CString::default(),
             before_exec: Some(before_exec),
             parent: rustix::process::getpid().as_raw_nonzero().get(),
             is_marked: child.mark.is_none(),
@@ -216,11 +218,11 @@ fn become_program<F: FnOnce(i32) -> io::Result<()>>(birth: &mut Birth<'_, F>) ->
     if let Some(rules) = &child.rules {
         rules.apply().map_err(|error| (CLOSING, error))?;
     }
-    let own = CString::new(format!("LISTEN_PID={pid}")).map_err(|error| (RUNNING, error.into()))?;
     if child.tells_pid {
+        birth.listen_pid = CString::new(format!("LISTEN_PID={pid}")).map_err(|error| (RUNNING, error.into()))?;
         // There are two null pointers at the end, so that one may become this.
         let free = birth.vars.len() - 2;
-        birth.vars[free] = own.as_ptr();
+        birth.vars[free] = birth.listen_pid.as_ptr();
     }
     birth.is_prepared = true;
     // SAFETY: `argv` and `vars` end with a null pointer, and all that they point to lives on.
@@ -308,48 +310,6 @@ pub fn redirect_output(to: BorrowedFd<'_>) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// When nothing has happened for so long, a process gives back what only its work needed.
-pub const QUIET: Duration = Duration::from_millis(500);
-
-/// So much time is between two such times at least.
-pub const SELDOM: Duration = Duration::from_secs(60);
-
-/// Gives back the memory of code and constants that only starting needed; what is needed again comes back by itself.
-pub fn forget_code() {
-    let text = std::fs::read_to_string("/proc/self/smaps").unwrap_or_default();
-    let own = std::fs::read_link("/proc/self/exe").unwrap_or_default().display().to_string();
-    if own.is_empty() {
-        return;
-    }
-    let mut range = None;
-    for line in text.lines() {
-        let mut words = line.split_ascii_whitespace();
-        match (words.next().unwrap_or_default(), words.next().unwrap_or_default()) {
-            // A page that was written to has no other place than here.
-            ("Anonymous:" | "Swap:", size) if size != "0" => range = None,
-            ("VmFlags:", _) => {
-                if let Some((from, to)) = range.take() {
-                    let start: *mut libc::c_void = ptr::without_provenance_mut(from);
-                    // SAFETY: these pages are as the program's file has them, and are read from it again when they are needed.
-                    unsafe { libc::madvise(start, to - from, libc::MADV_DONTNEED) };
-                }
-            }
-            (first, may) => {
-                if let Some((from, to)) = first.split_once('-') {
-                    let number = |text| usize::from_str_radix(text, 16).ok();
-                    let is_constant = !may.contains('w') && line.ends_with(&own);
-                    range = number(from).zip(number(to)).filter(|_| is_constant);
-                }
-            }
-        }
-    }
-    #[cfg(target_env = "gnu")]
-    // SAFETY: gives free memory back, and touches none that is in use.
-    unsafe {
-        libc::malloc_trim(0);
-    }
 }
 
 /// Makes this process run another program. Signals stay blocked, so that none is lost.

@@ -25,6 +25,7 @@ pub mod lease;
 mod limit;
 mod link;
 pub mod mark;
+pub mod memory;
 pub mod message;
 mod notice;
 pub mod proc;

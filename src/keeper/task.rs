@@ -20,7 +20,7 @@ use super::mark::{self, Tree};
 use super::message::{Reply, Request};
 use super::notice::Ear;
 use super::socket::Held;
-use super::{KeeperError, at, proc};
+use super::{KeeperError, at, memory, proc};
 use crate::service::Exit;
 use crate::service::notice::{self, Notice};
 
@@ -172,14 +172,14 @@ impl Keeper {
     }
 
     fn next_rest(&self) -> Instant {
-        let quiet = Instant::now() + child::QUIET;
-        self.rested.map_or(quiet, |rested| quiet.max(rested + child::SELDOM))
+        let quiet = Instant::now() + memory::QUIET;
+        self.rested.map_or(quiet, |rested| quiet.max(rested + memory::SELDOM))
     }
 
     /// Gives back the memory that only a busy moment needed; while nothing happens, nothing wakes up.
     fn rest_if_due(&mut self) {
         if self.rest.take_if(|rest| *rest <= Instant::now()).is_some() {
-            child::forget_code();
+            memory::forget_code();
             self.rested = Some(Instant::now());
         }
     }

@@ -22,7 +22,7 @@ use super::door::Door;
 use super::message::SwitchEvent;
 use super::{LoadSecrets, SupervisorError, history, line, ops, recover, schedule, switch, upgrade};
 use crate::host::Host;
-use crate::keeper::child::{self, QUIET, SELDOM};
+use crate::keeper::memory::{self, QUIET, SELDOM};
 use crate::keeper::message::{Reply, Request};
 use crate::layout::Layout;
 
@@ -108,7 +108,7 @@ async fn supervise(layout: Layout, run: PathBuf, secrets: LoadSecrets) -> Result
 async fn rest(core: Rc<Core>) {
     loop {
         while tokio::time::timeout(QUIET, core.changed.notified()).await.is_ok() {}
-        child::forget_code();
+        memory::forget_code();
         let seldom = tokio::time::sleep(SELDOM);
         core.changed.notified().await;
         seldom.await;

@@ -31,8 +31,8 @@ impl Holds {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "what the person at the test wants, not the program")]
 /// Many more with `JOVE_TEST_CRASHES=100000`.
+#[allow(clippy::disallowed_methods, reason = "what the person at the test wants, not the program")]
 fn crashes() -> u32 {
     std::env::var("JOVE_TEST_CRASHES").ok().and_then(|count| count.parse().ok()).unwrap_or(600)
 }
