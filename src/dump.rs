@@ -89,7 +89,7 @@ pub enum DumpError {
         source: io::Error,
     },
     /// It is not what it was when it was made.
-    #[error("the dump {path} is damaged: {reason}; nothing was loaded")]
+    #[error("the dump {path} is damaged: {reason}")]
     Damaged {
         /// The dump.
         path: PathBuf,
@@ -222,15 +222,39 @@ pub fn seal(dumps: &Path, scratch: Scratch, manifest: Manifest) -> Result<Dump, 
     Ok(Dump { name, path, manifest })
 }
 
+/// What is in a folder of dumps.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    /// The dumps that can be read, oldest first.
+    pub whole: Vec<Dump>,
+    /// What cannot be read, by name, with the reason.
+    pub damaged: Vec<(String, DumpError)>,
+}
+
+/// Looks through a folder of dumps.
+#[must_use]
+pub fn shelf(dumps: &Path) -> Shelf {
+    let mut found = Shelf::default();
+    for entry in std::fs::read_dir(dumps).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // One that is being made or dropped, or was when whoever did it died, is none.
+        if name.starts_with(SCRATCH) {
+            continue;
+        }
+        match read(&entry.path()) {
+            Ok(dump) => found.whole.push(dump),
+            Err(error) => found.damaged.push((name, error)),
+        }
+    }
+    found.whole.sort_by(|one, other| (&one.manifest.created, &one.name).cmp(&(&other.manifest.created, &other.name)));
+    found.damaged.sort_by(|(one, _), (other, _)| one.cmp(other));
+    found
+}
+
 /// All dumps of a folder that can be read, oldest first.
 #[must_use]
 pub fn list(dumps: &Path) -> Vec<Dump> {
-    let entries = std::fs::read_dir(dumps).into_iter().flatten().flatten();
-    // One that is being made, or was when its maker died, is none.
-    let whole = entries.filter(|entry| !entry.file_name().to_string_lossy().starts_with(SCRATCH));
-    let mut found: Vec<Dump> = whole.filter_map(|entry| read(&entry.path()).ok()).collect();
-    found.sort_by(|one, other| (&one.manifest.created, &one.name).cmp(&(&other.manifest.created, &other.name)));
-    found
+    shelf(dumps).whole
 }
 
 /// Reads a dump's manifest.
@@ -305,6 +329,16 @@ pub fn unpack_file(file: &Path, to: &Path, bytes: u64) -> Result<(), DumpError> 
     let limits = Limits { max_bytes: bytes.saturating_add(1 << 40), max_entries: 1 << 40, max_ratio: 1 << 20 };
     unpack(file, to, limits, 0)?;
     Ok(())
+}
+
+/// Drops a dump. It is none from the first moment on; what a killed run leaves of it goes with the next one.
+///
+/// # Errors
+/// What removing fails with.
+pub fn drop_one(dumps: &Path, dump: &Dump) -> Result<(), DumpError> {
+    let going = dumps.join(format!("{SCRATCH}{}", dump.name));
+    std::fs::rename(&dump.path, &going).map_err(at(&dump.path))?;
+    remove_tree(&going).map_err(at(&going))
 }
 
 /// Which dumps go so that `keep` are left: the oldest, but never the last proven one of a part.
@@ -383,7 +417,7 @@ mod tests {
         assert!(refused(&bytes[..bytes.len() - 1]).contains("bytes and had"));
         let mut altered = bytes.clone();
         altered[bytes.len() / 2] ^= 1;
-        assert!(refused(&altered).contains("was altered; nothing was loaded"));
+        assert!(refused(&altered).contains("was altered"));
         let manifest = dump.path.join("manifest.json");
         let text = std::fs::read_to_string(&manifest).expect("text");
         std::fs::write(&manifest, text.replace("\"proven\": true", "\"proven\": false")).expect("written");

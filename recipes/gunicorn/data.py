@@ -1,8 +1,10 @@
 """Dumps and loads what an application keeps in its folder: files, and SQLite databases while they are in use.
 
-    data.py dump FOLDER      copies it into the folder that JOVE_DUMP names, each database as of one moment
-    data.py load FOLDER      puts that copy in its place; nobody may use the folder meanwhile
-    data.py prove FOLDER     checks the databases of the copy
+    data.py dump FOLDER [NAME …]     copies it into the folder that JOVE_DUMP names, each database as of one moment
+    data.py load FOLDER [NAME …]     puts that copy in its place; nobody may use the folder meanwhile
+    data.py prove FOLDER             checks the databases of the copy
+
+NAMEs in the folder are no data: they are neither copied nor replaced.
 """
 
 import os
@@ -10,8 +12,8 @@ import shutil
 import sqlite3
 import sys
 
-# What is made anew, and what is kept of data steps.
-LEFT_OUT = {"tmp", "work", "cache", ".steps.jsonl", ".load", ".old"}
+# What services make anew; what is kept of data steps, and of a migration that goes on; what a load works in.
+LEFT_OUT = {"tmp", ".steps.jsonl", ".migrating", ".load", ".old"}
 MAGIC = b"SQLite format 3\0"
 BESIDE = ("-journal", "-shm", "-wal")
 
@@ -104,7 +106,8 @@ def prove(dump):
                 sys.exit("error: the database %s in the dump is damaged: %s" % (name, found))
 
 
-def main(verb, folder):
+def main(verb, folder, *names):
+    LEFT_OUT.update(names)
     dump = os.environ["JOVE_DUMP"]
     os.makedirs(folder, mode=0o700, exist_ok=True)
     if verb == "dump":

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::digest::Digest;
-use crate::dump::{self, Dump, FORMAT, Manifest, PartDump, Scratch};
-use crate::fs::{free_bytes, private_folder, remove_tree};
+use crate::dump::{self, Dump, FORMAT, Manifest, PartDump, Scratch, Shelf};
+use crate::fs::{free_bytes, private_folder};
 use crate::generation;
 use crate::layout::Layout;
 use crate::ops::data::{self, Held};
@@ -58,13 +58,13 @@ pub fn dump(place: &Place, request: &Request, report: &Reporter) -> OpResult<Sum
     Ok(Summary { dump, dropped })
 }
 
-/// The dumps of this prefix, oldest first.
+/// The dumps of this prefix, and what is there and cannot be read.
 ///
 /// # Errors
 /// If nothing is installed.
-pub fn list(place: &Place) -> OpResult<Vec<Dump>> {
+pub fn shelf(place: &Place) -> OpResult<Shelf> {
     place.installed()?;
-    Ok(dump::list(&place.layout.dumps()))
+    Ok(dump::shelf(&place.layout.dumps()))
 }
 
 /// Writes a dump of some parts. The caller holds the prefix.
@@ -176,10 +176,7 @@ fn rotate(place: &Place, keep: usize) -> OpResult<Vec<String>> {
     private_folder(&folder).map_err(at(&folder))?;
     let mut dropped = Vec::new();
     for old in dump::surplus(&dump::list(&folder), keep.max(1)) {
-        // Without its manifest it is none any more, whatever happens to the rest.
-        let manifest = old.path.join("manifest.json");
-        std::fs::remove_file(&manifest).map_err(at(&manifest))?;
-        remove_tree(&old.path).map_err(at(&old.path))?;
+        dump::drop_one(&folder, &old)?;
         dropped.push(old.name);
     }
     Ok(dropped)

@@ -1,7 +1,5 @@
 //! `load`: puts what a dump holds in the place of what parts hold now, of which a dump is taken before.
 
-use std::path::PathBuf;
-
 use serde::Serialize;
 
 use crate::dump::{self, Dump, Scratch};
@@ -51,7 +49,7 @@ pub fn load(place: &Place, request: &Request, report: &Reporter) -> OpResult<Sum
     let held = data::held(place, &names, DataVerb::Load)?;
     for one in &held {
         fits(&dump, one, request.force)?;
-        dump.check(&one.part)?;
+        dump.check(&one.part).map_err(|error| OpError::from(error).hint("nothing was loaded"))?;
     }
     let before = write(place, &held, "before load", false, report)?;
     report.report(Event::Note(format!("what was there is in the dump {}", before.name)));
@@ -72,14 +70,7 @@ pub fn load(place: &Place, request: &Request, report: &Reporter) -> OpResult<Sum
 
 fn find(place: &Place, wanted: Option<&str>) -> OpResult<Dump> {
     let dumps = place.layout.dumps();
-    let Some(wanted) = wanted else {
-        // What was saved before a load is not what a load without a name means.
-        let newest = dump::list(&dumps).into_iter().rev().find(|dump| dump.manifest.why != "before load");
-        return newest.ok_or_else(|| {
-            OpError::failed(format!("there is no dump in {}", dumps.display()))
-                .hint(format!("make one: {} dump", place.command()))
-        });
-    };
+    let Some(wanted) = wanted else { return newest(place) };
     let path = if wanted.contains('/') { place.host.folder.join(wanted) } else { dumps.join(wanted) };
     if !path.exists() {
         let error = OpError::usage(format!("there is no dump {}", path.display()));
@@ -89,7 +80,26 @@ fn find(place: &Place, wanted: Option<&str>) -> OpResult<Dump> {
             None => error.hint(format!("what there is: {} dump --list", place.command())),
         });
     }
-    Ok(dump::read(&PathBuf::from(&path))?)
+    dump::read(&path).map_err(|error| OpError::from(error).hint("nothing was loaded"))
+}
+
+/// The newest dump. What was saved before a load is not what a load without a name means.
+fn newest(place: &Place) -> OpResult<Dump> {
+    let mut shelf = dump::shelf(&place.layout.dumps());
+    let newest = shelf.whole.into_iter().rev().find(|dump| dump.manifest.why != "before load");
+    // Names are times: an older one is not taken in silence for one that is damaged.
+    let is_newer = |name: &String| newest.as_ref().is_none_or(|newest| *name > newest.name);
+    if let Some((_, error)) = shelf.damaged.pop_if(|(name, _)| is_newer(name)) {
+        let error = OpError::from(error).hint("nothing was loaded");
+        return Err(match newest {
+            Some(older) => error.hint(format!("load the one before it: {} load {}", place.command(), older.name)),
+            None => error,
+        });
+    }
+    newest.ok_or_else(|| {
+        OpError::failed(format!("there is no dump in {}", place.layout.dumps().display()))
+            .hint(format!("make one: {} dump", place.command()))
+    })
 }
 
 /// A dump is for parts of the same recipe and format of data.

@@ -162,6 +162,15 @@ fn what_is_damaged_or_unfit_is_refused() {
     }
     fs_err::write(&file, whole).expect("written");
     assert_eq!(words.said(), "two\n");
+    // The newest is not passed over in silence.
+    let manifest = folder.join("manifest.json");
+    let text = fs_err::read_to_string(&manifest).expect("text");
+    fs_err::write(&manifest, "{").expect("written");
+    let refused = words.run(&["load"]).code(1);
+    assert!(refused.stderr().contains("is damaged: its manifest"), "{}", refused.stderr());
+    let listed = words.run(&["dump", "--list"]).success();
+    assert!(listed.stderr().contains("is damaged: its manifest"), "{}", listed.text());
+    fs_err::write(&manifest, text).expect("written");
     assert!(words.run(&["load", "nothing"]).code(64).stderr().contains("there is no dump"));
     assert!(words.run(&["load", name, "ti"]).code(64).stderr().contains("did you mean `it`?"));
     assert!(words.run(&["dump", "ti"]).code(64).stderr().contains("did you mean `it`?"));
@@ -262,6 +271,46 @@ fn a_migration_that_is_killed_begins_anew() {
         words.run(&["update", "--quiet", "--retry", "--set", "it.migration=echo more >> words"]).success();
         assert_eq!(words.said(), "one\nmore\n", "{checkpoint}");
     }
+}
+
+/// What recipes of applications use: what they hold goes out, and in again in the place of what is there.
+#[test]
+fn files_and_databases_of_an_application_go_out_and_in() {
+    let sandbox = crate::sandbox::Sandbox::new();
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/gunicorn/data.py");
+    let script = sandbox.write("data.py", fs_err::read(script).expect("the script"));
+    let python = |code: &str, arguments: &[&str]| {
+        let mut command = sandbox.other("python3");
+        command.args(["-c", code]).args(arguments);
+        sandbox.finish(command, b"").success().stdout().to_owned()
+    };
+    let data = |verb: &str| {
+        let mut command = sandbox.other("python3");
+        command.arg(&script).args([verb, "data", "work"]).env("JOVE_DUMP", "dump");
+        sandbox.finish(command, b"").success();
+    };
+    let add = "import os, sqlite3, sys\nfor folder in ('data', 'dump'): os.makedirs(folder, exist_ok=True)\n\
+               base = sqlite3.connect('data/base')\nbase.execute('pragma journal_mode = wal')\n\
+               base.execute('create table if not exists words (word)')\n\
+               base.execute('insert into words values (?)', sys.argv[1:])\nbase.commit()\n";
+    let words =
+        "import sqlite3\nprint([row[0] for row in sqlite3.connect('data/base').execute('select word from words')])";
+    python(add, &["one"]);
+    for (path, text) in [("cache/page", "kept"), ("tmp/x", "made anew"), ("work/x", "named"), (".migrating", "a dump")]
+    {
+        sandbox.write(format!("data/{path}"), text);
+    }
+    data("dump");
+    let listed = "import os\nprint(sorted(os.listdir('dump')))";
+    assert_eq!(python(listed, &[]), "['base', 'cache']\n");
+    python(add, &["two"]);
+    sandbox.write("data/cache/page", "altered");
+    sandbox.write("data/later", "not in the dump");
+    data("load");
+    assert_eq!(python(words, &[]), "['one']\n");
+    assert_eq!(sandbox.read("data/cache/page"), "kept");
+    let left = "import os\nprint(sorted(os.listdir('data')))";
+    assert_eq!(python(left, &[]), "['.migrating', 'base', 'cache', 'tmp', 'work']\n");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::cli::args::{DumpArguments, LoadArguments};
 use crate::cli::face::Face;
 use crate::cli::render::table::{bytes, table};
 use crate::cli::{Exit, interrupt};
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::dump::Dump;
 use crate::ops::{OpResult, dump, load};
 
@@ -14,8 +15,10 @@ use crate::ops::{OpResult, dump, load};
 pub fn run(face: &Face, arguments: DumpArguments) -> OpResult<Exit> {
     let place = face.place("dump")?;
     if arguments.list {
-        let dumps = dump::list(&place)?;
-        face.result(&dumps, || listed(&dumps));
+        let shelf = dump::shelf(&place)?;
+        let said = shelf.damaged.iter().map(|(_, error)| Diagnostic::warning(error.to_string()));
+        face.warn(&Diagnostics(said.collect()));
+        face.result(&shelf.whole, || listed(&shelf.whole));
         return Ok(Exit::Ok);
     }
     interrupt::watch("no dump was made; those that there were are as they were");
