@@ -21,5 +21,7 @@ for line in sys.stdin.buffer.read().decode("utf-8").split("\n"):
         continue
     data = external._code_to_hash_pyc(code, importlib.util.source_hash(source), False)
     os.makedirs(os.path.dirname(target), exist_ok=True)
-    with open(target, "wb") as f:
+    # Whole or not at all: a Python whose own library this is may be starting just now.
+    with open(target + ".new", "wb") as f:
         f.write(data)
+    os.rename(target + ".new", target)

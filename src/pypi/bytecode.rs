@@ -24,7 +24,7 @@ const SCRIPT: &str = include_str!("bytecode.py");
 const BATCH: u64 = 1024 * 1024;
 
 /// Raised when the bytes in the cache would be others for the same wheel and Python.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Why bytecode could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -114,12 +114,31 @@ pub fn compile_all(kit: &Compiler<'_>, folder: &Path, of: &Digest) -> Result<(),
             let what = site.display().to_string();
             BytecodeError::Io { what, source }
         })?;
-        let below = site.strip_prefix(folder).unwrap_or(site);
-        let wheel = Sha256::of(format!("{of} {}", below.display()));
-        let name = format!("the Python in {}", folder.display());
-        compile(kit, site, &[Package { name, wheel, sources }])?;
+        let below = site.strip_prefix(folder).unwrap_or(site).display();
+        let here = folder.to_string_lossy();
+        let (placed, elsewhere) = apart(site, sources, here.as_bytes()).map_err(|source| {
+            let what = site.display().to_string();
+            BytecodeError::Io { what, source }
+        })?;
+        let package = |digest: String, sources| {
+            let name = format!("the Python in {here}");
+            Package { name, wheel: Sha256::of(digest), sources }
+        };
+        compile(kit, site, &[package(format!("{of} {below}"), elsewhere), package(format!("{of} {below} {here}"), placed)])?;
     }
     Ok(())
+}
+
+/// The sources that have the folder's own path in them, as a provider writes it into scripts and settings, and the others: only
+/// those are the same in another folder.
+fn apart(site: &Path, sources: Vec<PathBuf>, here: &[u8]) -> io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let finder = memchr::memmem::Finder::new(here);
+    let (mut placed, mut elsewhere) = (Vec::new(), Vec::new());
+    for source in sources {
+        let text = fs_err::read(site.join(&source))?;
+        if finder.find(&text).is_some() { placed.push(source) } else { elsewhere.push(source) }
+    }
+    Ok((placed, elsewhere))
 }
 
 /// Why the modules of a whole Python were not compiled.
@@ -305,6 +324,16 @@ mod tests {
         let found = |folder: &Path| sources(folder, &folders).unwrap();
         assert_eq!(found(&folders[0]), [Path::new("a.py"), Path::new("b/c.py")]);
         assert_eq!(found(&folders[1]), [Path::new("f.py")]);
+    }
+
+    #[test]
+    fn sources_with_the_path_of_their_folder_are_kept_apart() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("script.py"), "#!/home/a/store/1/bin/python3\n").unwrap();
+        std::fs::write(root.path().join("module.py"), "prefix = '/home/a'\n").unwrap();
+        let both = vec![PathBuf::from("module.py"), PathBuf::from("script.py")];
+        let (placed, elsewhere) = apart(root.path(), both, b"/home/a/store/1").unwrap();
+        assert_eq!((placed, elsewhere), (vec![PathBuf::from("script.py")], vec![PathBuf::from("module.py")]));
     }
 
     #[test]
