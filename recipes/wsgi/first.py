@@ -7,6 +7,7 @@ first request must not get so far, and what serves goes on.
 import io
 import os
 import signal
+import socket
 import sys
 import time
 import traceback
@@ -45,12 +46,23 @@ def ask(application, url, health):
     return "the application answers `%s` with %s, so it is not started" % (target, status)
 
 
-def must_answer(worker, url, health):
-    """Ends all of gunicorn unless its application answers. A worker that ended alone would be followed by another, which nobody asks."""
-    problem = ask(worker.wsgi, url, health)
-    if problem:
-        sys.stderr.write("error: %s\n" % problem)
-        os.kill(worker.ppid, signal.SIGTERM)
-        while worker.alive:
-            time.sleep(0.05)
-        os._exit(0)
+def begin(worker, url, health):
+    """What a new worker does before it takes requests: asks its application, if there is something to ask, and says that it is
+    ready. gunicorn would say so before any worker has loaded the application, since its socket is ours."""
+    # Those that come later, in the place of others, are not asked: a moment without a database is no reason to end.
+    if health and worker.age <= worker.cfg.workers:
+        problem = ask(worker.wsgi, url, health)
+        if problem:
+            end_all(worker, problem)
+    if os.environ["JOVE_NOTIFY_SOCKET"]:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+            ear.sendto(b"READY=1", os.environ["JOVE_NOTIFY_SOCKET"])
+
+
+def end_all(worker, problem):
+    """Ends all of gunicorn: a worker that ended alone would be followed by another, which nobody asks."""
+    sys.stderr.write("error: %s\n" % problem)
+    os.kill(worker.ppid, signal.SIGTERM)
+    while worker.alive:
+        time.sleep(0.05)
+    os._exit(0)

@@ -1,31 +1,16 @@
 # gunicorn's settings are a Python file.
 import importlib.util
 import os
-import socket
 
-# It would say that it is ready before any worker has loaded the application, so that its socket is ours: the first worker that
-# can answer says so. On a reload this file is read again by the same process.
+# Taken away from gunicorn: it is said by `first.py`. On a reload this file is read again by the same process.
 os.environ["JOVE_NOTIFY_SOCKET"] = os.environ.pop("NOTIFY_SOCKET", None) or os.environ.get("JOVE_NOTIFY_SOCKET", "")
+found = importlib.util.spec_from_file_location("first", {{ (object ~ "/first.py") | py }})
+first = importlib.util.module_from_spec(found)
+found.loader.exec_module(first)
 
 
-{% if health is defined and health -%}
-def first():
-    found = importlib.util.spec_from_file_location("first", {{ (object ~ "/first.py") | py }})
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
-
-
-{% endif -%}
 def post_worker_init(worker):
-{%- if health is defined and health %}
-    # Those that come later, in the place of others, are not asked: a moment without a database is no reason to end.
-    if worker.age <= worker.cfg.workers:
-        first().must_answer(worker, {{ url | py }}, {{ health | py }})
-{%- endif %}
-    if os.environ["JOVE_NOTIFY_SOCKET"]:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
-            ear.sendto(b"READY=1", os.environ["JOVE_NOTIFY_SOCKET"])
+    first.begin(worker, {{ url | py }}, {{ ((health if health is defined else none) or "") | py }})
 
 
 # The socket is held by the supervisor, so that gunicorn can be replaced while it serves; this is where it is without one.

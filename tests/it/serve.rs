@@ -6,6 +6,7 @@ use crate::sandbox::Sandbox;
 fn the_server_of_the_recipes_passes_its_tests() {
     let sandbox = Sandbox::new();
     sandbox.write("recipes/wsgi/serve.py", include_bytes!("../../recipes/wsgi/serve.py"));
+    sandbox.write("recipes/wsgi/first.py", include_bytes!("../../recipes/wsgi/first.py"));
     let tests = sandbox.write("tests/recipes/test_serve.py", include_bytes!("../recipes/test_serve.py"));
     let mut python = sandbox.other("python3");
     python.arg("-B").arg(tests);
