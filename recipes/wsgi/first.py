@@ -63,6 +63,9 @@ def end_all(worker, problem):
     """Ends all of gunicorn: a worker that ended alone would be followed by another, which nobody asks."""
     sys.stderr.write("error: %s\n" % problem)
     os.kill(worker.ppid, signal.SIGTERM)
-    while worker.alive:
+    # One that loads while the master already ends may have missed its word to end. The master has read ours by then: no worker
+    # follows.
+    patience = time.monotonic() + 2
+    while worker.alive and time.monotonic() < patience:
         time.sleep(0.05)
     os._exit(0)

@@ -68,6 +68,8 @@ pub struct Life {
     pub reason: Option<String>,
     /// Whether it missed its deadline since it was last asked for.
     pub has_missed: bool,
+    /// Whether it has been ready since it was last asked for.
+    pub(super) is_proven: bool,
     /// What it last said of itself (`STATUS=`).
     pub status: Option<String>,
     /// Whether it said that it reads its configuration again, and has not said yet that it is ready.
@@ -177,6 +179,7 @@ impl Default for Life {
             last_exit: None,
             reason: None,
             has_missed: false,
+            is_proven: false,
             status: None,
             is_reloading: false,
             due: None,

@@ -28,11 +28,11 @@ pub const fn is_wanted(policy: RestartPolicy, exit: Exit) -> Option<Verdict> {
     }
 }
 
-/// How long to wait. `recent` is the number of starts within the window, `unsettled` of those in a row that did not last;
-/// `chance` (0 to 1) spreads the wait, so that services that fell together do not rise together.
+/// How long to wait. `counted` is the number of starts that a burst is made of: those within the window, or all of a service that
+/// was never ready. `unsettled` is that of those in a row that did not last; `chance` (0 to 1) spreads the wait, so that services that fell together do not rise together.
 #[must_use]
-pub fn wait(restart: &Restart, recent: usize, unsettled: u32, chance: f64) -> Verdict {
-    if recent >= restart.burst as usize {
+pub fn wait(restart: &Restart, counted: usize, unsettled: u32, chance: f64) -> Verdict {
+    if counted >= restart.burst as usize {
         return Verdict::Burst;
     }
     let Some(doublings) = unsettled.checked_sub(1) else { return Verdict::After(Duration::ZERO) };

@@ -387,7 +387,7 @@ pub struct Restart {
     /// After this long it counts as well again and the wait starts anew.
     #[serde(with = "seconds")]
     pub settle: Duration,
-    /// More starts than this within `window` and it has failed.
+    /// After so many starts within `window` it has failed; also after so many in all if it was never ready since it was asked for.
     pub burst: u32,
     /// See `burst`.
     #[serde(with = "seconds")]

@@ -86,6 +86,7 @@ impl Turn<'_> {
     fn ask(&mut self) {
         self.life.is_wanted = true;
         self.life.has_missed = false;
+        self.life.is_proven = false;
         self.life.restarts = 0;
         self.life.unsettled = 0;
         self.life.starts.clear();
@@ -214,6 +215,7 @@ impl Turn<'_> {
     pub(super) fn ready(&mut self) {
         self.life.reason = None;
         self.life.has_missed = false;
+        self.life.is_proven = true;
         self.life.is_reloading = false;
         self.enter(Phase::Ready);
         if self.spec.live.is_some() {
@@ -368,7 +370,9 @@ impl Turn<'_> {
         let now = self.moment.now;
         self.life.starts.retain(|start| now.saturating_sub(*start) < window);
         let recent = self.life.starts.len();
-        match restart::wait(&self.spec.restart, recent, self.life.unsettled, self.moment.chance) {
+        // Somebody waits for one that was never ready, and slow failures would not fill the window in hours.
+        let counted = if self.life.is_proven { recent } else { self.life.unsettled as usize };
+        match restart::wait(&self.spec.restart, counted, self.life.unsettled, self.moment.chance) {
             Verdict::After(wait) => {
                 self.life.restarts += 1;
                 if wait.is_zero() {
@@ -380,9 +384,13 @@ impl Turn<'_> {
             }
             Verdict::Burst | Verdict::Done | Verdict::Fail => {
                 let reason = self.life.reason.take().unwrap_or_default();
-                let times = if recent == 1 { "once".to_owned() } else { format!("{recent} times") };
-                let window = window.as_secs_f64();
-                self.life.reason = Some(format!("{reason}; it was started {times} within {window} s and is given up"));
+                let times = if counted == 1 { "once".to_owned() } else { format!("{counted} times") };
+                let within = if recent < counted {
+                    "and was never ready, so it".to_owned()
+                } else {
+                    format!("within {} s and", window.as_secs_f64())
+                };
+                self.life.reason = Some(format!("{reason}; it was started {times} {within} is given up"));
                 self.enter(Phase::Failed);
             }
         }

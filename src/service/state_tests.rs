@@ -355,11 +355,41 @@ proptest! {
             // Giving up comes only after a burst, or from a step.
             if next.phase == Phase::Failed && life.phase != Phase::Failed && !is_step {
                 let recent = spawns.iter().filter(|start| now - **start < 30.0).count();
-                assert!(recent >= spec.restart.burst as usize, "given up after {recent} starts");
+                let in_vain = if life.is_proven { 0 } else { life.unsettled as usize };
+                assert!(recent.max(in_vain) >= spec.restart.burst as usize, "given up after {recent} starts");
             }
             life = next;
         }
     }
+}
+
+#[test]
+fn one_that_was_never_ready_is_given_up_however_slowly_it_fails() {
+    let mut spec = spec("web");
+    spec.ready = Some(Probe::new(ProbeKind::Notify));
+    let fall = |ready: bool| {
+        let (mut life, _) = step(&Life::default(), &spec, Event::Start, at(0.0));
+        for start in 0..6 {
+            let now = f64::from(start) * 40.0;
+            for event in [Event::Go, Event::Spawned(7), Event::Answered(life.serial + 2)] {
+                if ready || !matches!(event, Event::Answered(_)) {
+                    (life, _) = step(&life, &spec, event, at(now));
+                }
+            }
+            (life, _) = step(&life, &spec, Event::Exited(Exit::Code(0)), at(now + 5.0));
+            (life, _) = step(&life, &spec, cleared(), at(now + 5.0));
+            (life, _) = step(&life, &spec, Event::Timer(life.serial), at(now + 39.0));
+        }
+        life
+    };
+    let life = fall(false);
+    assert_eq!(life.phase, Phase::Failed);
+    assert_eq!(
+        life.reason.as_deref(),
+        Some("it exited with 0; it was started 5 times and was never ready, so it is given up")
+    );
+    // One that was ready in between is tried on: what it needs may come back.
+    assert_eq!(fall(true).phase, Phase::Waiting);
 }
 
 #[test]
