@@ -11,6 +11,7 @@ pub mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use crate::archive::ArchiveError;
 use crate::host::Host;
@@ -20,7 +21,7 @@ use crate::net::{Cache, Client};
 use crate::process::ProcessError;
 use crate::progress::Reporter;
 use crate::provider::{self, ProvideError};
-use crate::pypi::{CompileError, EnvironmentError};
+use crate::pypi::{CompileError, EnvironmentError, Uv};
 use crate::recipe::Catalogue;
 use crate::sandbox::SandboxError;
 use crate::store::{Store, StoreError};
@@ -47,6 +48,8 @@ pub struct Workshop<'a> {
     pub jobs: usize,
     /// Hash cached files again before they are used (`verify --repair`).
     pub distrust: bool,
+    /// What installs Python packages, once it was found.
+    pub uv: Mutex<Option<Uv>>,
 }
 
 impl Workshop<'_> {

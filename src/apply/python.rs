@@ -1,6 +1,7 @@
 //! The `python` action: an environment from files that are in the cache.
 
 use std::path::Path;
+use std::sync::PoisonError;
 
 use crate::apply::{BuildError, Workshop};
 use crate::plan::{DesiredPart, PythonAction};
@@ -29,9 +30,19 @@ impl Tools {
     /// # Errors
     /// With everything that was tried.
     pub fn find(workshop: &Workshop<'_>, interpreter: &Interpreter) -> Result<Self, ToolsError> {
-        let uv = Uv::ensure(workshop.host, workshop.client, workshop.cache, Some(interpreter), &workshop.report)?;
+        let uv = Self::uv(workshop, interpreter)?;
         let index = Index::discover(workshop.host, Some(interpreter), Some(&uv))?;
         Ok(Self { uv, index })
+    }
+
+    /// The one that this run found before, or finds now: it is hashed and asked for its version once.
+    fn uv(workshop: &Workshop<'_>, interpreter: &Interpreter) -> Result<Uv, ToolError> {
+        let mut known = workshop.uv.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(uv) = known.as_ref() {
+            return Ok(uv.clone());
+        }
+        let uv = Uv::ensure(workshop.host, workshop.client, workshop.cache, Some(interpreter), &workshop.report)?;
+        Ok(known.insert(uv).clone())
     }
 
     /// Them as the provider takes them.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -190,6 +191,7 @@ fn make(place: &Place, prepared: &Prepared, request: &Request, report: &Reporter
         report: report.clone(),
         jobs: request.jobs.unwrap_or_else(processors),
         distrust: request.distrust,
+        uv: Mutex::default(),
     };
     report.report(Event::Stage("fetching".into()));
     fetch::fetch(&workshop, prepared)?;

@@ -1,6 +1,7 @@
 //! `pack`: objects become conda packages of a channel in a folder: a team's own cache of what it built.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use serde::Serialize;
 
@@ -60,6 +61,7 @@ pub fn pack(place: &Place, parts: &[String], channel: &Path, report: &Reporter) 
         report: report.clone(),
         jobs: 1,
         distrust: false,
+        uv: Mutex::default(),
     };
     let mut packed = Vec::new();
     for name in names {

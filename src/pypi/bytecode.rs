@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rayon::prelude::{IntoParallelRefIterator as _, ParallelIterator as _};
+
 use super::interpreter::{Interpreter, InterpreterError};
 use crate::digest::{Digest, Sha256};
 use crate::host::Host;
@@ -70,12 +72,11 @@ pub(super) struct Package {
 
 /// Puts bytecode beside all sources of the packages in `site`.
 pub(super) fn compile(kit: &Compiler<'_>, site: &Path, packages: &[Package]) -> Result<(), BytecodeError> {
-    let mut missing = Vec::new();
-    for package in packages.iter().filter(|package| !package.sources.is_empty()) {
-        if !restore(kit, site, package).map_err(|source| io_error(package, source))? {
-            missing.push(package);
-        }
-    }
+    let restored = packages.par_iter().filter(|package| !package.sources.is_empty()).map(|package| {
+        let is_kept = restore(kit, site, package).map_err(|source| io_error(package, source))?;
+        Ok((!is_kept).then_some(package))
+    });
+    let missing: Vec<&Package> = restored.collect::<Result<Vec<_>, BytecodeError>>()?.into_iter().flatten().collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -124,7 +125,11 @@ pub fn compile_all(kit: &Compiler<'_>, folder: &Path, of: &Digest) -> Result<(),
             let name = format!("the Python in {here}");
             Package { name, wheel: Sha256::of(digest), sources }
         };
-        compile(kit, site, &[package(format!("{of} {below}"), elsewhere), package(format!("{of} {below} {here}"), placed)])?;
+        compile(
+            kit,
+            site,
+            &[package(format!("{of} {below}"), elsewhere), package(format!("{of} {below} {here}"), placed)],
+        )?;
     }
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use rayon::prelude::{IntoParallelRefIterator as _, ParallelIterator as _};
+
 use super::index::IndexError;
 use super::kit::Kit;
 use super::pin::{PackageName, PinnedFile};
@@ -34,8 +36,11 @@ pub fn fetch(
     distrust: bool,
 ) -> Result<Vec<PathBuf>, PackageFetchError> {
     let mut missing = Vec::new();
-    for (name, file) in files {
-        match kit.cache.look(&file.sha256, &file.file, distrust)? {
+    // Each is hashed.
+    let looks = files.par_iter().map(|(_, file)| kit.cache.look(&file.sha256, &file.file, distrust));
+    let looks = looks.collect::<Result<Vec<_>, _>>()?;
+    for ((name, file), look) in files.iter().zip(looks) {
+        match look {
             net::cache::Look::Found(_) => {}
             net::cache::Look::Absent => missing.push((*name, *file)),
             net::cache::Look::Damaged => {

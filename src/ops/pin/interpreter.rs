@@ -3,6 +3,7 @@
 //! The policy is that of all providers ([`provider::choose`]), with this machine first where nothing else is said. A
 //! choice stays: by the pins in the lock, else by what the state remembers.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use crate::name::PartName;
@@ -47,25 +48,36 @@ pub(super) fn find(pinning: &Pinning<'_>, part: &ResolvedPart, pinned: &mut Pinn
     let wanted: PythonRange = wanted.parse().map_err(|error| OpError::failed(format!("`{}`: {error}", part.name)))?;
     let chosen = match of_conda(pinning, part, &wanted)? {
         None => choose(pinning, part, &wanted, pinned)?,
-        conda => conda,
+        Some(conda) => Chosen::Software(conda),
     };
     match chosen {
-        None => of_host(pinning, part, &wanted, pinned),
-        Some(software) => of_object(pinning, part, &software, &wanted, pinned),
+        Chosen::Host(known) => of_host(pinning, part, &wanted, known.map(|known| *known), pinned),
+        Chosen::Software(software) => of_object(pinning, part, &software, &wanted, pinned),
     }
 }
 
-/// The packages to take it from; `None` for this machine.
+/// Where a part's interpreter comes from.
+enum Chosen<'a> {
+    /// From this machine; the one that was seen there, if it was looked for.
+    Host(Option<Box<Interpreter>>),
+    /// From packages.
+    Software(Software<'a>),
+}
+
+/// Where to take it from.
 fn choose<'a>(
     pinning: &Pinning<'a>,
     part: &ResolvedPart,
     wanted: &PythonRange,
     pinned: &Pinned,
-) -> OpResult<Option<Software<'a>>> {
-    let Some(software) = software(pinning, part)?.filter(|_| wanted.path().is_none()) else { return Ok(None) };
+) -> OpResult<Chosen<'a>> {
+    let Some(software) = software(pinning, part)?.filter(|_| wanted.path().is_none()) else {
+        return Ok(Chosen::Host(None));
+    };
     if software.is_given {
-        return Ok(Some(software));
+        return Ok(Chosen::Software(software));
     }
+    let on_host = OnceCell::new();
     let bench = Bench::new(pinning, &part.name)?;
     let kit = bench.kit(pinning);
     let offered = packages::offered(pinning, software.part)?;
@@ -73,7 +85,9 @@ fn choose<'a>(
         name: "host",
         reach: Box::new(|| {
             let found = Interpreter::find(&pinning.place.host, wanted).map_err(|error| first_line(&error))?;
-            Ok(format!("{} at {}", found.version, found.path.display()))
+            let said = format!("{} at {}", found.version, found.path.display());
+            on_host.set(found).ok();
+            Ok(said)
         }),
     }];
     candidates.extend(offered.iter().filter(|request| request.provider().name() != "host").map(|request| {
@@ -99,13 +113,14 @@ fn choose<'a>(
     let choice = provider::choose(&candidates, &decided, &order)
         .map_err(|error| OpError::failed(error).context(format!("`{}` needs a Python", part.name)))?;
     if choice.provider == "host" {
-        return Ok(None);
+        drop(candidates);
+        return Ok(Chosen::Host(on_host.into_inner().map(Box::new)));
     }
     if !choice.passed.is_empty() {
         pinning.report.report(Event::Note(format!("the Python of `{}` comes from {choice}", part.name)));
     }
     drop(candidates);
-    Ok(Some(software))
+    Ok(Chosen::Software(software))
 }
 
 fn first_line(error: &dyn std::error::Error) -> String {
@@ -164,13 +179,20 @@ fn software<'a>(pinning: &Pinning<'a>, part: &ResolvedPart) -> OpResult<Option<S
 }
 
 /// The interpreter that the part had before, if it is still there and fits; else the one that the host offers now.
-fn of_host(pinning: &Pinning<'_>, part: &ResolvedPart, wanted: &PythonRange, pinned: &mut Pinned) -> OpResult<Found> {
+fn of_host(
+    pinning: &Pinning<'_>,
+    part: &ResolvedPart,
+    wanted: &PythonRange,
+    known: Option<Interpreter>,
+    pinned: &mut Pinned,
+) -> OpResult<Found> {
     let from = InterpreterFrom::Host;
     let kept = pinned.state.python.get(&part.name).filter(|facts| !facts.contains_key(OF)).and_then(from_facts);
     if let Some(interpreter) = kept.filter(|kept| wanted.takes(&kept.version) && kept.still_there()) {
         return Ok(Found { interpreter, from, brings: Vec::new() });
     }
-    let interpreter = Interpreter::find(&pinning.place.host, wanted).map_err(|error| {
+    let found = known.map_or_else(|| Interpreter::find(&pinning.place.host, wanted), Ok);
+    let interpreter = found.map_err(|error| {
         let error = OpError::from(error).context(format!("`{}` needs a Python", part.name));
         error.hint(format!("or take one that is not this machine's: --set {}.provider=deb", part.name))
     })?;
