@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Origin};
-use crate::name::PartName;
 use crate::profile::{Definition, Value};
 use crate::recipe::Catalogue;
+use crate::recipe::brought::Brought;
 use crate::recipe::schema::{BRINGER, BringForm, Recipe, SERVICES, When};
-use crate::recipe::select::{Active, Layers, choose, unknown_options};
+use crate::recipe::select::{Active, Layers};
 use crate::recipe::value;
 
 /// How deep what is brought may bring.
@@ -247,47 +247,18 @@ impl<'a> Bringing<'_, 'a> {
         let recipe = self.brought_recipe(active, bringer, form)?;
         let called =
             form.name.as_ref().map_or_else(|| name.clone(), |(called, _)| called.replace(BRINGER, by.name.as_str()));
-        let named: PartName = match called.parse() {
-            Ok(named) => named,
-            Err(error) => {
-                let said = format!("`{}` brings a part that cannot be called `{called}`: {error}", by.name);
-                self.wrong.push(Diagnostic::error(said).at(&by.origin, "").hint("give it a shorter name"));
-                return None;
-            }
-        };
-        let part = self.definition.parts.get(&named);
-        if let Some(part) = part {
-            if part.off.is_some() || part.is_abstract {
-                return None;
-            }
-            if let Some((other, place)) = &part.recipe {
-                let said =
-                    format!("`{}` brings a part `{named}`, but the part of this name has recipe `{other}`", by.name);
-                let said = Diagnostic::error(said).at(place, "").at(&by.origin, "brought by");
-                self.wrong.push(said.hint("rename the part"));
-                return None;
-            }
-            unknown_options(&part.options, recipe, self.wrong);
-        }
         self.brought_options(form, recipe);
-        let table = self.definition.recipes.get(name);
-        let chosen = recipe.options.iter().map(|spec| {
-            let own = part.and_then(|part| part.options.get(&spec.name));
-            let table = table.and_then(|table| table.get(&spec.name));
-            let brought = form.options.get(&spec.name).map(|written| (written, bringer));
-            choose(self.layers, spec, own, table, brought, active.len(), self.wrong)
-        });
-        let made = Active {
-            name: named,
+        let brought = Brought {
+            definition: self.definition,
+            layers: self.layers,
             recipe,
-            origin: part.map_or_else(|| by.origin.clone(), |part| part.origin.clone()),
-            brought_by: Some(by.name.clone()),
-            is_spare: form.is_spare,
-            needs: part.map_or(&[], |part| part.needs.as_slice()),
-            is_whole: part.is_none_or(|part| part.is_whole),
-            chosen: chosen.collect(),
-            links: BTreeMap::new(),
+            bringer,
+            called: &called,
+            origin: &by.origin,
+            options: Some(&form.options),
         };
+        let mut made = brought.make(active, self.wrong)?;
+        made.is_spare = form.is_spare;
         let handed_down = form.service.as_ref().and_then(|word| self.choices[bringer].by_word.get(word)).cloned();
         let by_word = self.choices_of(&made);
         self.choices.push(Choices { by_word, word: form.service.clone(), handed_down });

@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Origin};
-use crate::name::PartName;
 use crate::profile::{Definition, Value};
 use crate::recipe::Catalogue;
-use crate::recipe::schema::{OptionType, Recipe};
-use crate::recipe::select::{Active, Layers, choose, unknown_options};
+use crate::recipe::brought::Brought;
+use crate::recipe::schema::OptionType;
+use crate::recipe::select::{Active, Layers};
 use crate::recipe::value;
 
 /// How such an address begins.
@@ -91,26 +91,25 @@ pub(super) fn check_out<'a>(
         for option in 0..active[index].recipe.options.len() {
             let Some((address, origin)) = written(&active[index], option, wrong) else { continue };
             let Some(Ok(recipe)) = catalogue.find(RECIPE) else { continue };
-            let name = format!("{}-{}", active[index].name, active[index].recipe.options[option].name);
-            let name: PartName = match name.replace('_', "-").parse() {
-                Ok(name) => name,
-                Err(error) => {
-                    wrong.push(
-                        Diagnostic::error(format!("its files cannot be a part `{name}`: {error}")).at(origin, ""),
-                    );
-                    continue;
-                }
-            };
+            let name =
+                format!("{}-{}", active[index].name, active[index].recipe.options[option].name).replace('_', "-");
             let below = if address.folder.is_empty() { String::new() } else { format!("/{}", address.folder) };
             active[index].chosen[option].value =
                 Some((Cow::Owned(Value::String(format!("${{{name}}}{below}"))), origin));
-            if let Some(other) = active.iter().find(|part| part.name == name) {
+            if let Some(other) = active.iter().find(|part| part.name.as_str() == name) {
                 let said = format!("its files are the part `{name}`, and there is one of that name");
                 wrong.push(Diagnostic::error(said).at(origin, "").at(&other.origin, "this one").hint("rename it"));
                 continue;
             }
-            let by = Bringer { definition, layers, recipe, by: index, address: &address, origin };
-            let part = by.part(name, active, wrong);
+            let called = name.as_str();
+            let brought = Brought { definition, layers, recipe, bringer: index, called, origin, options: None };
+            let Some(mut part) = brought.make(active, wrong) else { continue };
+            for (spec, chosen) in recipe.options.iter().zip(&mut part.chosen) {
+                if spec.name.as_str() == OPTION {
+                    chosen.value = Some((Cow::Owned(address.table(origin)), origin));
+                    chosen.is_default = false;
+                }
+            }
             active.push(part);
         }
     }
@@ -135,48 +134,6 @@ fn written<'a>(part: &Active<'a>, option: usize, wrong: &mut Diagnostics) -> Opt
             let said = Diagnostic::error(format!("`{text}` is no address of a repository: {why}")).at(origin, "");
             wrong.push(said.hint("write git+https://example.org/team/app.git@v1.2"));
             None
-        }
-    }
-}
-
-/// What a part is made from.
-struct Bringer<'b, 'a> {
-    definition: &'a Definition,
-    layers: &'b Layers,
-    recipe: &'a Recipe,
-    by: usize,
-    address: &'b Address,
-    origin: &'a Origin,
-}
-
-impl<'a> Bringer<'_, 'a> {
-    /// The part with the files; the project may set other options of it.
-    fn part(&self, name: PartName, active: &[Active<'a>], wrong: &mut Diagnostics) -> Active<'a> {
-        let own = self.definition.parts.get(&name);
-        if let Some(own) = own {
-            unknown_options(&own.options, self.recipe, wrong);
-        }
-        let table = self.definition.recipes.get(&self.recipe.name);
-        let chosen = self.recipe.options.iter().map(|spec| {
-            let (own, table) =
-                (own.and_then(|own| own.options.get(&spec.name)), table.and_then(|all| all.get(&spec.name)));
-            let mut chosen = choose(self.layers, spec, own, table, None, active.len(), wrong);
-            if spec.name.as_str() == OPTION {
-                chosen.value = Some((Cow::Owned(self.address.table(self.origin)), self.origin));
-                chosen.is_default = false;
-            }
-            chosen
-        });
-        Active {
-            name,
-            recipe: self.recipe,
-            origin: self.origin.clone(),
-            brought_by: Some(active[self.by].name.clone()),
-            is_spare: false,
-            needs: &[],
-            is_whole: true,
-            chosen: chosen.collect(),
-            links: BTreeMap::new(),
         }
     }
 }

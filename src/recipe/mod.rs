@@ -4,6 +4,7 @@
 //! options typed and all references resolved, which [`resolve()`] makes.
 
 mod bring;
+mod brought;
 pub mod catalogue;
 mod check;
 mod checkout;
