@@ -1,18 +1,26 @@
 //! The arguments: global flags and one variant a verb. What `--help` prints is written here.
 
-mod flags;
+mod data;
+mod prefix;
+mod project;
+mod service;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use flags::{
-    BootVerb, CatalogueVerb, CertificateArguments, CompletionsArguments, DiffArguments, DoctorArguments, DumpArguments,
-    EnvArguments, EventsArguments, ExplainArguments, ExportForm, GcArguments, GraphArguments, GraphForm, InitArguments,
-    InstallArguments, JobArguments, ListArguments, LoadArguments, LockArguments, LogsArguments, MigrateArguments,
-    PackArguments, PlanArguments, RollbackArguments, RunArguments, RunsArguments, SecretVerb, ServiceArguments,
-    ShellArguments, SignalArguments, StartArguments, StatusArguments, SuperviseArguments, UpdateArguments,
-    VerifyArguments, WipeArguments,
+pub use data::{CertificateArguments, DumpArguments, LoadArguments, MigrateArguments, SecretVerb};
+pub use prefix::{
+    CompletionsArguments, DoctorArguments, EnvArguments, GcArguments, ListArguments, PackArguments, RollbackArguments,
+    RunArguments, ShellArguments, VerifyArguments, WipeArguments,
+};
+pub use project::{
+    CatalogueVerb, DiffArguments, ExplainArguments, ExportForm, GraphArguments, GraphForm, InitArguments,
+    InstallArguments, LockArguments, PlanArguments, UpdateArguments,
+};
+pub use service::{
+    BootVerb, EventsArguments, JobArguments, LogsArguments, RunsArguments, ServiceArguments, SignalArguments,
+    StartArguments, StatusArguments, SuperviseArguments,
 };
 
 const ABOUT: &str = "Installs and runs a whole web application stack as a plain user, in one folder of your home.";

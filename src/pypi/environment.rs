@@ -126,6 +126,8 @@ pub fn build(kit: &Kit<'_>, target: &Path, recipe: &Recipe) -> Result<Built, Env
     let started = Instant::now();
     bytecode::compile(&kit.compiler(), &site, &packages)?;
     built.bytecode = started.elapsed();
+    let took = built.bytecode.as_secs_f64();
+    kit.report.report(Event::Detail(format!("bytecode of {} packages took {took:.3} s", packages.len())));
     Ok(built)
 }
 

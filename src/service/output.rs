@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::spec::optional_seconds;
+use super::seconds;
 
 /// How output is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ pub struct LogPolicy {
     /// How many rotated files are kept.
     pub keep: u32,
     /// A file is rotated when its first byte is so old and another comes.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_seconds")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "seconds::optional")]
     pub max_age: Option<Duration>,
     /// How rotated files are packed.
     #[serde(default, skip_serializing_if = "is_usual")]

@@ -3,7 +3,56 @@
 
 use std::time::Duration;
 
-use super::{Exit, Restart, RestartPolicy};
+use serde::{Deserialize, Serialize};
+
+use super::{Exit, seconds};
+
+/// When a service is started again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restart {
+    /// When.
+    pub policy: RestartPolicy,
+    /// The first wait; it doubles with each start that does not last, up to `max`.
+    #[serde(with = "seconds")]
+    pub first: Duration,
+    /// The longest wait.
+    #[serde(with = "seconds")]
+    pub max: Duration,
+    /// After this long it counts as well again and the wait starts anew.
+    #[serde(with = "seconds")]
+    pub settle: Duration,
+    /// After so many starts within `window` it has failed; also after so many in all if it was never ready since it was asked for.
+    pub burst: u32,
+    /// See `burst`.
+    #[serde(with = "seconds")]
+    pub window: Duration,
+}
+
+/// Which ends of a service make it start again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RestartPolicy {
+    /// Every end.
+    Always,
+    /// A status other than 0, or a signal.
+    OnFailure,
+    /// None.
+    Never,
+}
+
+impl Default for Restart {
+    fn default() -> Self {
+        Self {
+            policy: RestartPolicy::Always,
+            first: Duration::from_millis(100),
+            max: Duration::from_secs(30),
+            settle: Duration::from_secs(10),
+            burst: 5,
+            window: Duration::from_secs(30),
+        }
+    }
+}
 
 /// What follows an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

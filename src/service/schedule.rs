@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::spec::seconds;
+use super::seconds;
 
 /// A time that is noticed so late still counts as kept: the machine was busy, or the supervisor was replaced.
 const LATE: SignedDuration = SignedDuration::from_secs(60);

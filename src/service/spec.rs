@@ -14,7 +14,7 @@ use crate::digest::Digest;
 use crate::name::PartName;
 use crate::service::limit::Limits;
 use crate::service::socket::Sockets;
-use crate::service::{LogPolicy, Schedule};
+use crate::service::{DataCommand, Liveness, LogPolicy, Probe, ProbeKind, Promise, Restart, Schedule, seconds};
 use crate::text::Text;
 
 /// All services of one generation (`services.json`), and a whole run directory's for stand-alone use.
@@ -32,62 +32,6 @@ pub struct Services {
     /// How parts write their data out and take them in again.
     #[serde(default)]
     pub data: Vec<DataCommand>,
-}
-
-/// The process variable by which a [`DataCommand`] is told its folder: a dump is written into it, empty before; a load reads it.
-pub const DUMP_VAR: &str = "JOVE_DUMP";
-
-/// A command that writes a part's data out, or takes what was written in again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataCommand {
-    /// Which of both.
-    pub verb: DataVerb,
-    /// What the part's services are to be meanwhile.
-    pub during: DataState,
-    /// What is run, as a data step is, as often as it is asked for: its key says nothing. It is called `<part>-dump` or
-    /// `<part>-load`; to its variables comes [`DUMP_VAR`].
-    pub spec: ServiceSpec,
-}
-
-/// What a [`DataCommand`] does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DataVerb {
-    /// It writes the data into the folder that [`DUMP_VAR`] names.
-    Dump,
-    /// It puts what is in that folder in the place of the data.
-    Load,
-    /// It tries what is in that folder in a scratch place, and leaves the data as they are.
-    Prove,
-}
-
-/// What the services of a part are while a [`DataCommand`] of it runs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DataState {
-    /// They run and are ready.
-    #[default]
-    Ready,
-    /// They are stopped: the command has the data folders for itself.
-    Stopped,
-}
-
-impl DataVerb {
-    /// Its word: `dump`.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Dump => "dump",
-            Self::Load => "load",
-            Self::Prove => "prove",
-        }
-    }
-}
-
-impl DataState {
-    /// All of them, by the words of `recipe.toml`.
-    pub const WORDS: [(&'static str, Self); 2] = [("ready", Self::Ready), ("stopped", Self::Stopped)];
 }
 
 /// One service, or one data step (a service that runs once).
@@ -155,10 +99,10 @@ pub struct ServiceSpec {
     #[serde(default, skip_serializing_if = "ReloadShows::is_none")]
     pub reload_shows: ReloadShows,
     /// How often it must give a sign of life (`WATCHDOG=1`).
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_seconds")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "seconds::optional")]
     pub watchdog: Option<Duration>,
     /// How long a data step, or a run of a job, may take.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_seconds")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "seconds::optional")]
     pub timeout: Option<Duration>,
     /// Limits of its processes.
     #[serde(default, skip_serializing_if = "Limits::is_default")]
@@ -308,59 +252,6 @@ pub struct Need {
     pub condition: NeedCondition,
 }
 
-/// How a service shows that it is well.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Probe {
-    /// What is asked.
-    #[serde(flatten)]
-    pub kind: ProbeKind,
-    /// Between two tries.
-    #[serde(with = "seconds")]
-    pub interval: Duration,
-    /// For one try.
-    #[serde(with = "seconds")]
-    pub timeout: Duration,
-    /// In all, from start to ready; then the start has failed.
-    #[serde(with = "seconds")]
-    pub deadline: Duration,
-}
-
-/// What a probe asks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ProbeKind {
-    /// A command that exits with 0, in the service's folder and variables.
-    Exec(Vec<Text>),
-    /// A GET that answers with the status, and with `contains` in its body where that is not empty.
-    Http {
-        /// `http://host:port/path`.
-        url: String,
-        /// The expected status; 0 means any from 200 to 399.
-        status: u16,
-        /// A piece of the body; empty for none.
-        contains: String,
-    },
-    /// A line of its output that contains this text, since the start.
-    Log(String),
-    /// It sends `READY=1` to `NOTIFY_SOCKET`.
-    Notify,
-    /// A TCP address (`127.0.0.1:5000`) that accepts.
-    Tcp(String),
-    /// A unix socket that accepts.
-    Unix(PathBuf),
-}
-
-/// Checks while it runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Liveness {
-    /// What is asked.
-    pub probe: Probe,
-    /// It is restarted after this many failures in a row.
-    pub failures: u32,
-}
-
 /// How a service is stopped: the signal to its group, then after the grace SIGKILL to its whole tree.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -370,40 +261,6 @@ pub struct Stop {
     /// How long it may take.
     #[serde(with = "seconds")]
     pub grace: Duration,
-}
-
-/// When a service is started again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Restart {
-    /// When.
-    pub policy: RestartPolicy,
-    /// The first wait; it doubles with each start that does not last, up to `max`.
-    #[serde(with = "seconds")]
-    pub first: Duration,
-    /// The longest wait.
-    #[serde(with = "seconds")]
-    pub max: Duration,
-    /// After this long it counts as well again and the wait starts anew.
-    #[serde(with = "seconds")]
-    pub settle: Duration,
-    /// After so many starts within `window` it has failed; also after so many in all if it was never ready since it was asked for.
-    pub burst: u32,
-    /// See `burst`.
-    #[serde(with = "seconds")]
-    pub window: Duration,
-}
-
-/// Which ends of a service make it start again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RestartPolicy {
-    /// Every end.
-    Always,
-    /// A status other than 0, or a signal.
-    OnFailure,
-    /// None.
-    Never,
 }
 
 /// A sealed file with placeholders of secrets (see [`crate::text`]).
@@ -449,80 +306,9 @@ impl ReloadShows {
     }
 }
 
-/// A check that must pass after all services are ready; else the switch is backed out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Promise {
-    /// `<part>: <what>` for people.
-    pub name: String,
-    /// The part that promises.
-    pub part: PartName,
-    /// What is asked; its `deadline` bounds all tries.
-    pub probe: Probe,
-}
-
 impl Default for Stop {
     fn default() -> Self {
         Self { signal: "TERM".into(), grace: Duration::from_secs(10) }
-    }
-}
-
-impl Default for Restart {
-    fn default() -> Self {
-        Self {
-            policy: RestartPolicy::Always,
-            first: Duration::from_millis(100),
-            max: Duration::from_secs(30),
-            settle: Duration::from_secs(10),
-            burst: 5,
-            window: Duration::from_secs(30),
-        }
-    }
-}
-
-impl Probe {
-    /// A probe with the usual times.
-    #[must_use]
-    pub fn new(kind: ProbeKind) -> Self {
-        Self {
-            kind,
-            interval: Duration::from_millis(100),
-            timeout: Duration::from_secs(5),
-            deadline: Duration::from_secs(60),
-        }
-    }
-}
-
-pub(super) mod optional_seconds {
-    use std::time::Duration;
-
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    pub fn serialize<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-        match duration {
-            Some(duration) => serializer.serialize_some(&duration.as_secs_f64()),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-        let seconds = Option::<f64>::deserialize(deserializer)?;
-        seconds.map(Duration::try_from_secs_f64).transpose().map_err(D::Error::custom)
-    }
-}
-
-pub(super) mod seconds {
-    use std::time::Duration;
-
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(duration.as_secs_f64())
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        let seconds = f64::deserialize(deserializer)?;
-        Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)
     }
 }
 

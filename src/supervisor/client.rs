@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -16,10 +14,10 @@ use super::http::{Body, ResponseHead, read_head};
 use super::message::{
     Event, Outcome, ServicesRequest, SignalRequest, Status, SwitchEvent, SwitchOutcome, SwitchRequest,
 };
+use super::reach::{has_keeper, open, private_folder, start_keeper};
 use super::socket_path;
 use super::usage::Usage;
 use crate::generation;
-use crate::keeper::proc;
 use crate::layout::Layout;
 use crate::name::PartName;
 
@@ -379,58 +377,6 @@ impl Client {
         body.read_to_string(&mut text).map_err(ClientError::Talk)?;
         Err(ClientError::Refused(text.trim().to_owned()))
     }
-}
-
-/// Whether a keeper lives that starts a supervisor whenever there is none.
-fn has_keeper(layout: &Layout) -> bool {
-    let number = std::fs::read_to_string(layout.run().join("keeper.lock")).unwrap_or_default();
-    let stat = number.trim().parse().ok().and_then(proc::stat);
-    stat.is_some_and(|stat| stat.state != 'Z')
-}
-
-fn open(path: &Path) -> Result<UnixStream, ClientError> {
-    let failed = |source| ClientError::Connect { path: path.to_owned(), source };
-    let stream = UnixStream::connect(path).map_err(failed)?;
-    let peer = rustix::net::sockopt::socket_peercred(&stream).map_err(|error| failed(error.into()))?;
-    if peer.uid != rustix::process::geteuid() && !peer.uid.is_root() {
-        return Err(ClientError::Stranger { path: path.to_owned(), user: peer.uid.as_raw() });
-    }
-    Ok(stream)
-}
-
-/// Runs the keeper's entry, which leaves this session by itself and at once. What it has to say until its supervisor is up
-/// comes back over its standard error.
-fn start_keeper(layout: &Layout, program: &Path) -> Result<(), ClientError> {
-    let failed = |error: io::Error| ClientError::Start(format!("{}: {error}", program.display()));
-    let mut keeper = Command::new(program)
-        .arg("internal-keeper")
-        .arg("--root")
-        .arg(layout.root())
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(failed)?;
-    let mut said = String::new();
-    if let Some(mut stderr) = keeper.stderr.take() {
-        stderr.read_to_string(&mut said).map_err(failed)?;
-    }
-    let status = keeper.wait().map_err(failed)?;
-    let said = said.trim();
-    if said.is_empty() && status.success() {
-        return Ok(());
-    }
-    Err(ClientError::Start(if said.is_empty() { status.to_string() } else { said.to_owned() }))
-}
-
-/// A folder that only its owner may enter; one that is there is left as it is.
-fn private_folder(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    if path.is_dir() {
-        return Ok(());
-    }
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, ClientError> {

@@ -40,6 +40,7 @@ mod peek;
 mod port;
 mod probe;
 mod pump;
+mod reach;
 mod recover;
 mod reload;
 pub mod runs;

@@ -1,0 +1,62 @@
+//! How a supervisor is reached: by its socket, which must be its user's own, and through a keeper that starts it.
+
+use std::io::{self, Read as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::client::ClientError;
+use crate::keeper::proc;
+use crate::layout::Layout;
+
+/// Whether a keeper lives that starts a supervisor whenever there is none.
+pub(super) fn has_keeper(layout: &Layout) -> bool {
+    let number = std::fs::read_to_string(layout.run().join("keeper.lock")).unwrap_or_default();
+    let stat = number.trim().parse().ok().and_then(proc::stat);
+    stat.is_some_and(|stat| stat.state != 'Z')
+}
+
+pub(super) fn open(path: &Path) -> Result<UnixStream, ClientError> {
+    let failed = |source| ClientError::Connect { path: path.to_owned(), source };
+    let stream = UnixStream::connect(path).map_err(failed)?;
+    let peer = rustix::net::sockopt::socket_peercred(&stream).map_err(|error| failed(error.into()))?;
+    if peer.uid != rustix::process::geteuid() && !peer.uid.is_root() {
+        return Err(ClientError::Stranger { path: path.to_owned(), user: peer.uid.as_raw() });
+    }
+    Ok(stream)
+}
+
+/// Runs the keeper's entry, which leaves this session by itself and at once. What it has to say until its supervisor is up
+/// comes back over its standard error.
+pub(super) fn start_keeper(layout: &Layout, program: &Path) -> Result<(), ClientError> {
+    let failed = |error: io::Error| ClientError::Start(format!("{}: {error}", program.display()));
+    let mut keeper = Command::new(program)
+        .arg("internal-keeper")
+        .arg("--root")
+        .arg(layout.root())
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    let mut said = String::new();
+    if let Some(mut stderr) = keeper.stderr.take() {
+        stderr.read_to_string(&mut said).map_err(failed)?;
+    }
+    let status = keeper.wait().map_err(failed)?;
+    let said = said.trim();
+    if said.is_empty() && status.success() {
+        return Ok(());
+    }
+    Err(ClientError::Start(if said.is_empty() { status.to_string() } else { said.to_owned() }))
+}
+
+/// A folder that only its owner may enter; one that is there is left as it is.
+pub(super) fn private_folder(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    if path.is_dir() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
