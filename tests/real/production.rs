@@ -99,7 +99,7 @@ fn old_outputs_go_at_their_time(home: &Home, url: &str) {
     home.until("a job runs", || says(&running, "step 1 of 1"));
     assert!(names().len() > 5, "{:?}", names());
     // It writes nothing for two minutes.
-    let then = std::time::SystemTime::now() - std::time::Duration::from_hours(24 * 31);
+    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(31 * 24 * 60 * 60);
     for entry in walkdir::WalkDir::new(&outputs).contents_first(true).into_iter().map(Result::unwrap) {
         std::fs::File::open(entry.path()).unwrap().set_modified(then).unwrap();
     }
