@@ -73,6 +73,11 @@ fn the_example_runs_in_production() {
     home.run(&[&["verify"], PRODUCTION].concat()).success();
 
     is_dumped_and_loaded(&home);
+    // The same on Apache, whose mod_wsgi is made for the Python of its packages.
+    let apache = ["--set", "wps.server=mod_wsgi", "--set", "env.provider=deb"];
+    home.run(&[PRODUCTION, &apache].concat()).success();
+    let spoke = home.run(&[&["run", "env"], PRODUCTION, &command].concat()).success();
+    assert_eq!(spoke.stdout().lines().filter(|line| line.starts_with("ok: ")).count(), 16, "{}", spoke.stdout());
     home.run(&[&["wipe", "--data", "--yes"], PRODUCTION].concat()).success();
     assert_eq!(format!("{:?}", home.processes()), "[]");
     let client = home.folder().join("ask.py");
