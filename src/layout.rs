@@ -4,7 +4,7 @@
 //! <prefix>/
 //!   prefix.toml               identity            crate::state::identity
 //!   current -> generations/4  last committed      crate::generation
-//!   generations/4/            manifest.json services.json jove.lock etc/ bin/
+//!   generations/4/            manifest.json services.json revision.json jove.lock etc/ bin/
 //!   store/<key>[.n]-<name>/   one object          crate::store
 //!   store/<key>[.n]-<name>.manifest.json          its seal
 //!   var/<part>/               data

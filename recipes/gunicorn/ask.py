@@ -2,7 +2,7 @@
 
     ask.py SOCKET URL [PATH [TEXT]]
 
-Without PATH any answer below 500 will do; with it the status must be from 200 to 399, and the body must contain TEXT, if given.
+SOCKET is the path of one, or `host:port`. Without PATH any answer below 500 will do; with it the status must be from 200 to 399, and the body must contain TEXT, if given.
 """
 
 import http.client
@@ -17,6 +17,10 @@ class Connection(http.client.HTTPConnection):
         self.path = path
 
     def connect(self):
+        if not self.path.startswith("/"):
+            host, _, port = self.path.rpartition(":")
+            self.sock = socket.create_connection((host, int(port)), self.timeout)
+            return
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self.path)

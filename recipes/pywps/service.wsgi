@@ -2,10 +2,11 @@
 
 Runs below any WSGI server. Its configuration is the file that `PYWPS_CFG` names; what PyWPS does not know is in its section
 `[jove]`. The server in front serves `/outputs` and `/page`. Run as a script, it makes the tables of the logging database, where they
-are missing.
+are missing; with the word `tidy` it then removes what is older than it is kept.
 """
 
 import copy
+import datetime
 import fcntl
 import gc
 import html
@@ -32,6 +33,7 @@ _temporary, _program = tempfile.tempdir, sys.argv[0]
 tempfile.tempdir, sys.argv[0] = "/", "/"
 
 import pywps  # noqa: E402
+import sqlalchemy  # noqa: E402
 from lxml import etree  # noqa: E402
 from pywps import configuration, dblog  # noqa: E402
 from pywps.exceptions import FileURLNotSupported, InvalidParameterValue  # noqa: E402
@@ -191,12 +193,15 @@ def write_whole(self, data, destination, data_format=None):
     return self.url(destination)
 
 
+UNFINISHED = [WPS_STATUS.ACCEPTED, WPS_STATUS.STARTED, WPS_STATUS.PAUSED]
+
+
 def fail_lost_jobs():
     """Jobs that ended with the last run of the service: their status must not say for ever that they go on."""
     session = dblog.get_session()
     rows = session.query(dblog.ProcessInstance).filter(
         dblog.ProcessInstance.operation == "execute",
-        dblog.ProcessInstance.status.in_([WPS_STATUS.ACCEPTED, WPS_STATUS.STARTED, WPS_STATUS.PAUSED]),
+        dblog.ProcessInstance.status.in_(UNFINISHED),
     )
     waiting = {row.uuid for row in session.query(dblog.RequestInstance)}
     lost = [row.uuid for row in rows if row.uuid not in waiting]
@@ -300,29 +305,100 @@ class Work:
 
 
 class Outputs:
-    """Removes outputs that are older than they are kept; looked at when jobs are asked for, so that an idle service sleeps."""
+    """Removes outputs that are older than they are kept, and the database's memory of requests that are over. At the times of
+    `tidy_at`; without them when jobs are asked for, so that an idle service sleeps."""
 
     between = 3600
 
-    def __init__(self, folder, keep):
+    def __init__(self, folder, keep, keep_requests):
         self.folder = folder
         self.keep = keep
+        self.keep_requests = keep_requests
         self.next = 0.0
         self.lock = threading.Lock()
 
     def tidy(self):
         now = time.time()
         with self.lock:
-            if not self.keep or now < self.next:
+            if now < self.next:
                 return
             self.next = now + self.between
-        for entry in list(os.scandir(self.folder)):
-            if entry.name == NOTE or now - entry.stat(follow_symlinks=False).st_mtime < self.keep:
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path, ignore_errors=True)
-            else:
-                os.unlink(entry.path)
+        self.remove_old(now)
+
+    def remove_old(self, now):
+        """How many jobs' outputs were removed, and how many requests were forgotten."""
+        removed = forgotten = 0
+        if self.keep:
+            # Asked for first: a job that ends meanwhile writes its outputs then, and one that begins has none that are old.
+            unfinished = unfinished_jobs()
+            for job, paths in self.by_job().items():
+                if job not in unfinished and now - max(map(newest, paths)) >= self.keep:
+                    for path in paths:
+                        remove(path)
+                    removed += 1
+        if self.keep_requests:
+            forgotten = forget_requests(datetime.datetime.fromtimestamp(now - self.keep_requests))
+        return removed, forgotten
+
+    def by_job(self):
+        """What is in the folder, by job: its status document `JOB.xml` and its outputs `JOB/` are as old as the newest of them."""
+        found = {}
+        for entry in os.scandir(self.folder):
+            job = entry.name.removesuffix(".xml")
+            if entry.name != NOTE:
+                found.setdefault(job, []).append(entry.path)
+        return found
+
+
+def newest(path):
+    """When something in a file or folder was last changed; long ago if it is gone already."""
+    times = [0.0]
+    for folder, folders, files in os.walk(path):
+        times += map(changed, (os.path.join(folder, name) for name in folders + files))
+    return max(changed(path), *times)
+
+
+def changed(path):
+    try:
+        return os.lstat(path).st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def remove(path):
+    """A file, a link or a folder; another process may remove it, too."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def unfinished_jobs():
+    """Jobs that run or wait: what is theirs stays, however long they take."""
+    session = dblog.get_session()
+    try:
+        running = session.query(dblog.ProcessInstance.uuid).filter(dblog.ProcessInstance.status.in_(UNFINISHED))
+        return {row.uuid for row in running} | {row.uuid for row in session.query(dblog.RequestInstance.uuid)}
+    finally:
+        session.close()
+
+
+def forget_requests(before):
+    """Drops the rows of requests that were over before that time; how many."""
+    row = dblog.ProcessInstance
+    session = dblog.get_session()
+    try:
+        is_old = sqlalchemy.func.coalesce(row.time_end, row.time_start) < before
+        is_over = sqlalchemy.or_(row.status.is_(None), ~row.status.in_(UNFINISHED))
+        waiting = session.query(dblog.RequestInstance.uuid)
+        count = session.query(row).filter(is_old, is_over, ~row.uuid.in_(waiting)).delete(synchronize_session=False)
+        session.commit()
+        return count
+    finally:
+        session.close()
 
 
 # ---------------------------------------------------------------------------------------------------------------- the page
@@ -406,6 +482,11 @@ def answer(start_response, status, kind, body):
 # -------------------------------------------------------------------------------------------------------------------- start
 
 
+def find_outputs():
+    keep, keep_requests = (float(setting("jove", name)) for name in ("keep_outputs", "keep_requests"))
+    return Outputs(setting("server", "outputpath"), keep, keep_requests)
+
+
 def make_application():
     if not setting("server", "outputurl").endswith("/outputs/"):
         sys.exit("error: the option `url` must end with `/`")
@@ -414,10 +495,10 @@ def make_application():
     UrlHandler._openurl = staticmethod(open_address)
     FileStorage.write = write_whole
     service = Service(processes)
-    outputs = Outputs(setting("server", "outputpath"), float(setting("jove", "keep_outputs")))
+    outputs = find_outputs()
     write_note(outputs.folder)
     waiting = fail_lost_jobs()
-    tidied = [outputs]
+    tidied = [] if setting("jove", "tidy_at") else [outputs]
     if setting("server", "cleantempdir"):
         work = Work(setting("server", "workdir"))
         work.clear()
@@ -437,7 +518,13 @@ def make_tables():
         sys.exit("error: cannot make the tables of the logging database: %s: %s" % (type(error).__name__, error))
 
 
+def tidy():
+    print("removed the outputs of %d jobs, and forgot %d requests" % find_outputs().remove_old(time.time()))
+
+
 if __name__ == "__main__":
     make_tables()
+    if sys.argv[1:] == ["tidy"]:
+        tidy()
 else:
     application = make_application()

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint;
 use crate::digest::Digest;
 use crate::fs::{remove_tree, write_atomic};
+use crate::generation::Revision;
 use crate::layout::Layout;
 use crate::name::PartName;
 use crate::service::Services;
@@ -135,7 +136,7 @@ impl Manifest {
         read_json(layout.generation(number).join("services.json"))
     }
 
-    /// Writes a generation whole: its services, the lock's copy, then the manifest, which makes it valid.
+    /// Writes a generation whole: its services, the lock's copy, what it is in short, then the manifest, which makes it valid.
     ///
     /// # Errors
     /// What writing fails with.
@@ -149,6 +150,7 @@ impl Manifest {
         std::fs::create_dir_all(&folder)?;
         write_atomic(&folder.join("services.json"), &json(services)?, 0o600)?;
         write_atomic(&folder.join("jove.lock"), lock.as_bytes(), 0o644)?;
+        write_atomic(&folder.join("revision.json"), &json(&Revision::of(self))?, 0o644)?;
         Status::Prepared.write(layout, self.generation)?;
         write_atomic(&folder.join("manifest.json"), &json(self)?, 0o644)?;
         checkpoint::pass("generation-after-write");

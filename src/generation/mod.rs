@@ -5,12 +5,14 @@ pub mod current;
 pub mod hold;
 pub mod journal;
 pub mod manifest;
+pub mod revision;
 pub mod sweep;
 
 pub use current::{commit, current};
 pub use hold::Hold;
 pub use journal::{Journal, Phase};
 pub use manifest::{Manifest, PartRecord, Status};
+pub use revision::Revision;
 pub use sweep::{SweepError, next, objects, remove, surplus};
 
 #[cfg(test)]

@@ -58,13 +58,21 @@ impl Place {
             host.folder = fs_err::canonicalize(&folder).map_err(|error| OpError::usage(format!("-C: {error}")))?;
         }
         let home = host.home().ok();
-        let project = find_project(&host.folder, home.as_deref(), host.user)?;
+        let found = find_project(&host.folder, home.as_deref(), host.user)?;
         let known = choice.prefix.as_ref().map(|prefix| normalise(&host.folder.join(prefix)));
-        let profile = match (&choice.profile, &project, &known) {
+        let head = known.as_deref().and_then(Head::of);
+        let profile = match (&choice.profile, &found, &known) {
             (Some(profile), _, _) => chosen(profile, &host.folder),
-            (None, None, Some(prefix)) => recorded(prefix).unwrap_or_else(dev),
+            (None, None, Some(_)) => head.as_ref().map_or_else(dev, |head| ProfileChoice::Named(head.profile.clone())),
             (None, Some(_), _) => dev(),
             (None, None, None) => return Err(nowhere(&host)),
+        };
+        // A prefix that is named from outside of all projects brings its own: by that it is updated at its times.
+        let project = match (found, head) {
+            (None, Some(head)) if head.owner.is_dir() => {
+                find_project(&head.owner, home.as_deref(), host.user)?.filter(|folder| *folder == head.owner)
+            }
+            (found, _) => found,
         };
         let root = match known {
             Some(prefix) => prefix,
@@ -175,14 +183,19 @@ fn chosen(profile: &str, folder: &Path) -> ProfileChoice {
     }
 }
 
-/// The profile that a prefix was made with.
-fn recorded(prefix: &Path) -> Option<ProfileChoice> {
-    #[derive(Deserialize)]
-    struct Head {
-        profile: String,
+/// What a prefix says of how it was made, whatever else is in `prefix.toml`.
+#[derive(Deserialize)]
+struct Head {
+    profile: String,
+    /// The project's folder; empty for an example.
+    #[serde(default)]
+    owner: PathBuf,
+}
+
+impl Head {
+    fn of(prefix: &Path) -> Option<Self> {
+        toml::from_str(&std::fs::read_to_string(Layout::new(prefix).identity()).ok()?).ok()
     }
-    let text = std::fs::read_to_string(Layout::new(prefix).identity()).ok()?;
-    toml::from_str::<Head>(&text).ok().map(|head| ProfileChoice::Named(head.profile))
 }
 
 fn profile_name(profile: &ProfileChoice) -> String {

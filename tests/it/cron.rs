@@ -51,6 +51,38 @@ fn a_job_is_installed_run_by_hand_and_told() {
 }
 
 #[test]
+fn an_installation_updates_itself_from_its_project() {
+    let of = |word: &str| {
+        let job = job(&format!("at = \"0 3 29 2 *\"\nvars = {{ WHAT = \"{word}\" }}"));
+        format!("{job}[parts.nightly]\nrecipe = \"upkeep\"\nat = \"0 3 29 2 *\"\nverb = [\"update\"]\n")
+    };
+    let life = Life::of(&of("well"));
+    life.install();
+    // Nothing to do is well, too.
+    life.run(&["run-now", "nightly", "--quiet"]).success();
+    life.define(&of("ill"));
+    life.run(&["run-now", "nightly", "--quiet"]).success();
+    let history = life.run(&["history", "--json"]).success().json();
+    assert_eq!((&history[0]["verb"], &history[0]["status"]), (&"update".into(), &"committed".into()), "{history}");
+    life.run(&["run-now", "report"]).code(1);
+    // What cannot be read changes nothing, and is told by the run.
+    life.define("[parts");
+    let said = life
+        .run(&["--prefix", &life.prefix().display().to_string(), "-C", "/", "run-now", "nightly", "--quiet"])
+        .code(1);
+    assert!(said.stderr().contains("jove.toml"), "{}", said.text());
+    let runs = life.run(&["-C", "/", "--prefix", &life.prefix().display().to_string(), "runs", "nightly", "--json"]);
+    let runs = runs.success().json();
+    let mut ends: Vec<_> =
+        runs.as_array().unwrap().iter().map(|run| (run["number"].as_u64(), run["ok"] == true)).collect();
+    ends.sort_unstable();
+    assert_eq!(ends, [(Some(1), true), (Some(2), true), (Some(3), false)], "{runs}");
+    life.define(&of("well"));
+    life.run(&["stop"]).success();
+    life.is_quiet();
+}
+
+#[test]
 fn times_that_cannot_be_are_refused_where_they_are_written() {
     for at in ["at = \"61 * * * *\"", "at = \"0 0 30 2 *\"", "at = \"@daily\"\nzone = \"Mars/Olympus\""] {
         let life = Life::of(&job(at));

@@ -75,6 +75,27 @@ fn a_branch_is_pinned_to_its_commit_until_it_is_upgraded() {
 }
 
 #[test]
+fn a_job_updates_to_the_newest_commit() {
+    let life = life();
+    let path = life.sandbox.var("PATH");
+    let nightly = format!(
+        "[parts.nightly]\nrecipe = 'upkeep'\nat = '0 3 29 2 *'\nverb = ['update', '--upgrade']\npath = '{path}'"
+    );
+    define(&life, &format!("rev = 'main'\n{nightly}"));
+    life.install();
+    let second = commit(&life, "app", "hello.txt", "two\n");
+    life.run(&["run-now", "nightly", "--quiet"]).success();
+    assert!(life.sandbox.read("jove.lock").contains(&second));
+    // What runs is told with its commit.
+    let revision = std::fs::read_to_string(life.prefix().join("current/revision.json")).expect("a file");
+    assert!(revision.contains(&second[..7]), "{revision}");
+    life.run(&["gc", "--keep", "0"]).success();
+    assert_eq!(reads(&life, "hello.txt"), "two\n");
+    life.run(&["stop"]).success();
+    life.is_quiet();
+}
+
+#[test]
 fn what_is_locked_and_cached_needs_no_remote() {
     let life = life();
     let tagged = git(&life, "app", &["rev-parse", "HEAD"]);

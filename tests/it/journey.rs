@@ -706,7 +706,9 @@ fn outside_a_project_there_is_help_and_nothing_is_installed() {
     gunicorn             gunicorn: a Python web application on several workers, behind a web server
     haproxy              HAProxy: one address in front of several servers
     mariadb              MariaDB: a relational database, as MySQL
+    mariadb-database     a database of its own, with its user, on this installation's MariaDB server
     memcached            memcached: a cache in memory
+    mod-wsgi             Apache with mod_wsgi, as an application of recipe `wsgi` brings it that is served by it
     nginx                nginx: a web server in front of applications and files
     packages             programs from packages of conda channels, of Debian and its kin, from archives or repositories, built from source, or those of this machine
     postgresql           PostgreSQL: a relational database

@@ -12,6 +12,7 @@ mod demo;
 mod dev;
 mod guide;
 mod home;
+mod letters;
 #[path = "../it/markdown.rs"]
 mod markdown;
 mod own_python;
@@ -21,6 +22,7 @@ mod python;
 #[path = "../it/sandbox.rs"]
 mod sandbox;
 mod servers;
+mod sites;
 mod source;
 mod stack;
 mod twice;

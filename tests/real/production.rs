@@ -10,10 +10,11 @@ use crate::home::{Home, get, has_debian, kill};
 
 const CLIENT: &str = include_str!("../recipes/wps_client.py");
 const ASK: &str = include_str!("production/ask.py");
-const PRODUCTION: &[&str] = &["-p", "production"];
+pub const PRODUCTION: &[&str] = &["-p", "production"];
 const STAGE: &[&str] = &["-p", "stage"];
 
-fn home() -> Option<Home> {
+/// A home where packages of Debian can be had.
+pub fn home() -> Option<Home> {
     has_debian().then(Home::of_known_user).flatten()
 }
 
@@ -25,10 +26,17 @@ fn certificate(home: &Home, place: &[&str]) -> PathBuf {
 
 /// What a browser gets that trusts the site's own certificate.
 #[track_caller]
-fn ask(home: &Home, place: &[&str], urls: &[&str]) -> Vec<Value> {
+pub fn ask(home: &Home, place: &[&str], urls: &[&str]) -> Vec<Value> {
+    ask_as(home, place, None, urls)
+}
+
+/// The same, by somebody who shows a certificate (a file with its key in it).
+#[track_caller]
+pub fn ask_as(home: &Home, place: &[&str], who: Option<&Path>, urls: &[&str]) -> Vec<Value> {
     let client = home.write("ask.py", ASK);
     let certificate = certificate(home, place).display().to_string();
-    let command = ["--", "python", client.to_str().unwrap(), &certificate];
+    let who = format!("ASK_AS={}", who.map(Path::display).map_or(String::new(), |path| path.to_string()));
+    let command = ["--", "env", &who, "python", client.to_str().unwrap(), &certificate];
     let said = home.run(&[&["run", "env"], place, &command, urls].concat()).success();
     said.stdout().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -57,6 +65,7 @@ fn the_example_runs_in_production() {
     let again = home.run(&[PRODUCTION, &["--json"]].concat()).success();
     assert_eq!(again.json()["changed"], serde_json::json!([]));
 
+    old_outputs_go_at_their_time(&home, &url);
     kill(&home.service(PRODUCTION, "wps")["pid"]);
     home.until("the service after a kill", || ask(&home, PRODUCTION, &[&url])[0]["status"] == 200);
     let wrong = home.run(&[PRODUCTION, &["--set", "wps.debug=true"]].concat()).code(1);
@@ -64,10 +73,57 @@ fn the_example_runs_in_production() {
     home.run(&[&["verify"], PRODUCTION].concat()).success();
 
     is_dumped_and_loaded(&home);
+    // The same on Apache, whose mod_wsgi is made for the Python of its packages.
+    let apache = ["--set", "wps.server=mod_wsgi", "--set", "env.provider=deb"];
+    home.run(&[PRODUCTION, &apache].concat()).success();
+    let spoke = home.run(&[&["run", "env"], PRODUCTION, &command].concat()).success();
+    assert_eq!(spoke.stdout().lines().filter(|line| line.starts_with("ok: ")).count(), 16, "{}", spoke.stdout());
     home.run(&[&["wipe", "--data", "--yes"], PRODUCTION].concat()).success();
     assert_eq!(format!("{:?}", home.processes()), "[]");
     let client = home.folder().join("ask.py");
     assert_eq!(before.changes(&home.outside().without(&client)), "");
+}
+
+/// What is older than it is kept is removed by the job `wps-tidy`, but nothing of a job that runs.
+fn old_outputs_go_at_their_time(home: &Home, url: &str) {
+    let outputs = home.home().join("jove/production/var/wps/outputs");
+    let begin = |seconds: u32| {
+        let execute = format!(
+            "{url}wps?service=WPS&version=1.0.0&request=Execute&identifier=wait&datainputs=seconds={seconds};steps=1&storeExecuteResponse=true&status=true"
+        );
+        let said = ask(home, PRODUCTION, &[&execute])[0]["text"].as_str().unwrap().to_owned();
+        let status = said.split("/outputs/").nth(1).and_then(|rest| rest.split(".xml").next());
+        format!("{}.xml", status.unwrap_or_else(|| panic!("{said}")))
+    };
+    let says = |status: &str, word: &str| std::fs::read_to_string(outputs.join(status)).is_ok_and(|t| t.contains(word));
+    let names = || {
+        let names = std::fs::read_dir(&outputs).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let running = begin(120);
+    home.until("a job runs", || says(&running, "step 1 of 1"));
+    assert!(names().len() > 5, "{:?}", names());
+    // It writes nothing for two minutes.
+    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(31 * 24 * 60 * 60);
+    for entry in walkdir::WalkDir::new(&outputs).contents_first(true).into_iter().map(Result::unwrap) {
+        std::fs::File::open(entry.path()).unwrap().set_modified(then).unwrap();
+    }
+    let fresh = begin(0);
+    home.until("a job is over", || says(&fresh, "ProcessSucceeded"));
+    let requests = |more: &str| {
+        let code = format!(
+            "import os, sqlalchemy as s\nwith s.create_engine(os.environ['JOVE_PYWPS_DATABASE']).begin() as c:\n    {more}\n    \
+             print(c.execute(s.text('select count(*) from pywps_requests')).scalar())"
+        );
+        home.run(&[&["run", "wps"], PRODUCTION, &["--", "python", "-c", &code]].concat()).success().stdout().to_owned()
+    };
+    let all = "c.execute(s.text(\"update pywps_requests set time_end = time_end - interval '2 years'\"))";
+    assert!(requests(all).trim().parse::<u32>().unwrap() > 16);
+    home.run(&[&["run-now", "wps-tidy"], PRODUCTION].concat()).success();
+    let log = home.run(&[&["logs", "wps-tidy"], PRODUCTION].concat()).success();
+    assert!(log.stdout().contains("removed the outputs of"), "{}", log.stdout());
+    assert_eq!(names(), ["README.txt".to_owned(), running, fresh].into());
+    assert_eq!(requests("pass").trim(), "1", "that of the job that runs");
 }
 
 /// TLS and what goes with it.

@@ -1,10 +1,13 @@
 """Asks addresses, each as a browser that trusts the site's own certificate, and prints what came as JSON lines.
 
-    ask.py CERTIFICATE [METHOD] URL [FILE] …    a FILE is posted as a form's `file`
+    ask.py CERTIFICATE URL [FILE] …    a FILE is posted as a form's `file`
+
+The variable ASK_AS names a file with a certificate and key of the client's own.
 """
 
 import http.client
 import json
+import os
 import ssl
 import sys
 import urllib.parse
@@ -21,6 +24,8 @@ for one in asked:
         parts = parts._replace(netloc=target)
     if parts.scheme == "https":
         context = ssl.create_default_context(cafile=certificate)
+        if os.environ.get("ASK_AS"):
+            context.load_cert_chain(os.environ["ASK_AS"])
         context.check_hostname = host == parts.netloc
         connection = http.client.HTTPSConnection(parts.netloc, context=context, timeout=60)
     else:
