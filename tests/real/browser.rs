@@ -51,4 +51,11 @@ impl Browser {
         let said = home.run(&[&["run", "env"], place, &command, steps].concat()).success();
         said.stdout().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
+
+    /// Takes it away with all that it brought.
+    pub fn remove(self, home: &Home) {
+        let project = self.person.parent().unwrap();
+        home.run(&["-C", project.to_str().unwrap(), "wipe", "-p", "demo", "--data", "--yes"]).success();
+        std::fs::remove_dir_all(project).unwrap();
+    }
 }

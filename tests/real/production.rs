@@ -86,7 +86,9 @@ fn a_person_tries_a_process(home: &Home, url: &str) {
         "until document.querySelector('.outputs').textContent.includes('!')",
         "say document.querySelector('.outputs').textContent",
     ];
-    let seen = Browser::install(home).does(home, PRODUCTION, &certificate(home, PRODUCTION), &steps);
+    let browser = Browser::install(home);
+    let seen = browser.does(home, PRODUCTION, &certificate(home, PRODUCTION), &steps);
+    browser.remove(home);
     assert_eq!(seen[..2], ["Demonstration WPS", "absolute"]);
     assert!(seen[2].as_str().unwrap().contains("Hello, Jane!"), "{seen:?}");
 }
@@ -199,7 +201,9 @@ fn a_person_sends_a_note(home: &Home, url: &str) {
         "say document.querySelector('#found').textContent",
         "say location.pathname",
     ];
-    let seen = Browser::install(home).does(home, PRODUCTION, &certificate(home, PRODUCTION), &steps);
+    let browser = Browser::install(home);
+    let seen = browser.does(home, PRODUCTION, &certificate(home, PRODUCTION), &steps);
+    browser.remove(home);
     let found = "by hand.txt: 4 words, says the first edition";
     assert_eq!(seen, ["Shop", "rgb(0, 128, 128)", found, "/notes/2"]);
 }
