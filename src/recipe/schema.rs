@@ -204,7 +204,7 @@ pub struct ServiceForm {
     pub folder: Option<Written>,
     /// Process variables.
     pub vars: BTreeMap<String, Written>,
-    /// A table of more of them, which win.
+    /// A table of more of them, which win, or a list of tables.
     pub vars_from: Option<Written>,
     /// Folders that are made before it starts.
     pub folders: Option<Written>,

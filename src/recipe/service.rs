@@ -209,9 +209,14 @@ impl Evaluator<'_, '_> {
                 Err(Failed) => is_failed = true,
             }
         }
-        if let Some(written) = &form.vars_from
-            && let OptionValue::Table(table) = self.written(place, &OptionType::Table, written)?
-        {
+        let tables = form.vars_from.as_ref().map_or(&[][..], |written| match &written.0 {
+            Value::List(several) => several,
+            Value::Bool(_) | Value::Float(_) | Value::Int(_) | Value::String(_) | Value::Table(_) => {
+                std::slice::from_ref(written)
+            }
+        });
+        for written in tables {
+            let OptionValue::Table(table) = self.written(place, &OptionType::Table, written)? else { continue };
             let at = self.said_by(place.part, written).unwrap_or_else(|| written.1.clone());
             for (name, value) in &table {
                 is_failed |= self.var_into(place, &mut made, name, value, &at).is_err();

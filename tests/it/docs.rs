@@ -203,7 +203,7 @@ fn examples_of_options_are_taken() {
         // What the examples refer to.
         lines.push("[parts.env]\nrecipe = \"python\"".to_owned());
         lines.push("[parts.queue]\nrecipe = \"redis\"".to_owned());
-        lines.push("[parts.app]\nrecipe = \"command\"\ncommand = [\"/bin/true\"]".to_owned());
+        lines.push("[parts.app]\nrecipe = \"wsgi\"\nenv = \"${env}\"\napp = \"app:app\"".to_owned());
         sandbox.write("jove.toml", lines.join("\n"));
         let said = sandbox.run(&["explain", "it", "-p", "demo"]);
         assert!(said.status().success(), "{name}: {}\n{}", said.stderr(), lines.join("\n"));

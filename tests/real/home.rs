@@ -39,7 +39,7 @@ recipe = "python"
 pypi   = ["flask", "gunicorn", "redis", "psycopg2-binary", "celery[redis]", "packaging", "pymemcache"]
 [parts.django]
 recipe = "python"
-pypi   = ["django", "psycopg2-binary"]
+pypi   = ["django", "psycopg2-binary", "celery[redis]"]
 [parts.pyramid]
 recipe = "python"
 pypi   = ["pyramid"]
@@ -94,6 +94,11 @@ impl Home {
         let common = common_cache();
         copy(&common, &home.cache(), &home);
         Some(home)
+    }
+
+    /// Adds to the download cache what a project needs that few tests install: it is fetched once for all of them.
+    pub fn fetch_once(&self, project: &str) {
+        copy(&cache_of(project), &self.cache(), self);
     }
 
     fn cold(mut sandbox: Sandbox) -> Self {
@@ -250,18 +255,23 @@ pub fn kill(pid: &Value) {
     kill_process(pid, Signal::KILL).expect("killed");
 }
 
-/// The common cache, below the build folder, filled by the first who asks.
+/// The common cache of all tests, below the build folder, filled by the first who asks.
 fn common_cache() -> PathBuf {
+    cache_of(&format!("{EVERYTHING}{}", if debian_is_there() { OF_DEBIAN } else { "" }))
+}
+
+/// What a project downloads, filled by the first who asks.
+fn cache_of(project: &str) -> PathBuf {
     let _one = FILLING.lock().unwrap_or_else(PoisonError::into_inner);
-    let everything = format!("{EVERYTHING}{}", if debian_is_there() { OF_DEBIAN } else { "" });
-    // One for each such list: a longer one is fetched anew.
-    let common = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("real-cache-{}", Digest::of(&everything).short()));
+    // One for each project: a longer one is fetched anew.
+    let common = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("real-cache-{}", Digest::of(project).short()));
     if !common.exists() {
         let home = Home::cold(Sandbox::new());
-        home.write("jove.toml", everything);
+        home.write("jove.toml", project);
         home.run(&["install", "--no-start", "-p", "demo"]).success();
         // It has the path of that home's cache in it, and each home makes its own.
-        for entry in std::fs::read_dir(home.cache().join("tools")).unwrap().map(Result::unwrap) {
+        let tools = std::fs::read_dir(home.cache().join("tools")).into_iter().flatten();
+        for entry in tools.map(Result::unwrap) {
             if entry.file_name().to_string_lossy().starts_with("python-") && entry.path().is_dir() {
                 std::fs::remove_dir_all(entry.path()).unwrap();
             }
@@ -275,12 +285,11 @@ fn common_cache() -> PathBuf {
     common
 }
 
-/// Copies a folder and gives it to the sandbox's user.
+/// Copies a folder, what of it is not there yet, and gives it to the sandbox's user.
 fn copy(from: &Path, to: &Path, home: &Home) {
-    let parent = to.parent().unwrap();
-    std::fs::create_dir_all(parent).unwrap();
-    home.own(parent);
-    let done = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
+    std::fs::create_dir_all(to).unwrap();
+    home.own(to.parent().unwrap());
+    let done = Command::new("cp").args(["-au"]).arg(from.join(".")).arg(to).status().unwrap();
     assert!(done.success());
     for entry in walkdir::WalkDir::new(to).into_iter().map(Result::unwrap) {
         lchown(entry.path(), Some(home.user()), None).unwrap();

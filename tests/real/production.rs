@@ -1,11 +1,12 @@
-//! The profiles `production` and `stage`: the shipped example and a Django project behind nginx with TLS, as an ordinary user,
-//! programs from Debian packages.
+//! The profiles `production` and `stage`: the shipped example and a Django project with its worker behind nginx with TLS, as an
+//! ordinary user, programs from Debian packages; seen by programs, and by a person with a browser.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::browser::Browser;
 use crate::home::{Home, get, has_debian, kill};
 
 const CLIENT: &str = include_str!("../recipes/wps_client.py");
@@ -55,6 +56,7 @@ fn the_example_runs_in_production() {
     let url = home.url(PRODUCTION, "web");
     assert!(url.starts_with("https://127.0.0.1:"), "{url}");
     is_careful(&home, &url);
+    a_person_tries_a_process(&home, &url);
     // A WPS client that trusts the certificate speaks to it, and its queue is in the database.
     // Python's own client and `requests` are told of it by a variable each.
     let trusted = certificate(&home, PRODUCTION).display().to_string();
@@ -124,6 +126,27 @@ fn old_outputs_go_at_their_time(home: &Home, url: &str) {
     assert!(log.stdout().contains("removed the outputs of"), "{}", log.stdout());
     assert_eq!(names(), ["README.txt".to_owned(), running, fresh].into());
     assert_eq!(requests("pass").trim(), "1", "that of the job that runs");
+}
+
+/// The page of the service, as its scripts make it: the form of a process, and what it answers.
+fn a_person_tries_a_process(home: &Home, url: &str) {
+    let open = format!("open {url}");
+    let steps = [
+        open.as_str(),
+        "say document.title",
+        "say getComputedStyle(document.querySelector('.skip')).position",
+        "press #process-greet button",
+        "until document.querySelector('form.try [name=name]')",
+        "write [name=name] Jane",
+        "press [type=submit]",
+        "until document.querySelector('.outputs').textContent.includes('!')",
+        "say document.querySelector('.outputs').textContent",
+    ];
+    let browser = Browser::install(home);
+    let seen = browser.does(home, PRODUCTION, &certificate(home, PRODUCTION), &steps);
+    browser.remove(home);
+    assert_eq!(seen[..2], ["Demonstration WPS", "absolute"]);
+    assert!(seen[2].as_str().unwrap().contains("Hello, Jane!"), "{seen:?}");
 }
 
 /// TLS and what goes with it.
@@ -212,6 +235,7 @@ fn a_django_project_lives_in_production() {
     assert!(files[0]["headers"]["cache-control"].as_str().unwrap().contains("max-age=31536000"), "{files:?}");
     assert!(files[1]["headers"]["content-security-policy"].as_str().unwrap().contains("sandbox"), "{files:?}");
 
+    a_person_sends_a_note(&home, &url);
     is_updated_or_not_at_all(&home, &url);
     stage_stands_beside(&home, &url);
     comes_back_from_a_dump(&home, &url);
@@ -219,22 +243,68 @@ fn a_django_project_lives_in_production() {
     assert_eq!(format!("{:?}", home.processes()), "[]");
 }
 
+/// With a browser: the page in its colours, the form, and what the worker found in the file.
+fn a_person_sends_a_note(home: &Home, url: &str) {
+    let note = home.write("upload/by hand.txt", "four words by hand");
+    let (open, choose) = (format!("open {url}"), format!("choose input[type=file] {}", note.display()));
+    let steps = [
+        open.as_str(),
+        "say document.title",
+        "say getComputedStyle(document.body).color",
+        choose.as_str(),
+        "press button",
+        "until document.querySelector('#found')",
+        "say document.querySelector('#found').textContent",
+        "say location.pathname",
+    ];
+    let browser = Browser::install(home);
+    let seen = browser.does(home, PRODUCTION, &certificate(home, PRODUCTION), &steps);
+    browser.remove(home);
+    let found = "by hand.txt: 4 words, says the first edition";
+    assert_eq!(seen, ["Shop", "rgb(0, 128, 128)", found, "/notes/2"]);
+}
+
+/// A file is uploaded, and the worker of that edition finds its words.
+#[track_caller]
+fn is_counted_by(home: &Home, place: &[&str], url: &str, edition: &str) {
+    let words = format!("{edition} by a program");
+    let file = home.write("upload/program.txt", &words);
+    let upload = format!("{url}upload {}", file.display());
+    let uploaded = ask(home, place, &[&upload]);
+    assert_eq!(uploaded[0]["status"], 200, "{uploaded:?}");
+    let expected = format!("{} words, says the {edition}", words.split(' ').count());
+    let mut last = Value::Null;
+    home.until(&format!("`{expected}`"), || {
+        last = ask(home, place, &[&format!("{url}found")])[0]["text"].clone();
+        last != ""
+    });
+    assert_eq!(last, expected.as_str());
+}
+
 fn edit(home: &Home, from: &str, to: &str) {
-    let file = home.folder().join("site_of_shop/urls.py");
+    edit_file(home, "urls.py", from, to);
+}
+
+fn edit_file(home: &Home, name: &str, from: &str, to: &str) {
+    let file = home.folder().join("site_of_shop").join(name);
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(text.contains(from));
     home.write(&file, text.replace(from, to));
 }
 
 fn is_updated_or_not_at_all(home: &Home, url: &str) {
-    edit(home, "first edition", "second edition");
+    edit_file(home, "edition.py", "first edition", "second edition");
     home.run(&[&["update"], PRODUCTION].concat()).success();
     assert!(ask(home, PRODUCTION, &[url])[0]["text"].as_str().unwrap().contains("second edition"));
+    is_counted_by(home, PRODUCTION, url, "second edition");
     // Fails at its first request, which is ours and nobody else's: the old one goes on.
     edit(home, "HttpResponse(\"well\")", "HttpResponse(1 / 0)");
+    edit_file(home, "edition.py", "second edition", "broken edition");
     let failed = home.run(&[&["update"], PRODUCTION].concat()).code(1);
     assert!(failed.stderr().contains("answers `/health` with 500"), "{}", failed.stderr());
     assert!(ask(home, PRODUCTION, &[url])[0]["text"].as_str().unwrap().contains("second edition"));
+    is_counted_by(home, PRODUCTION, url, "second edition");
+    edit_file(home, "edition.py", "broken edition", "second edition");
     edit(home, "HttpResponse(1 / 0)", "HttpResponse(\"well\")");
     // Fails when it is loaded.
     edit(home, "urlpatterns = [", "urlpatterns = nothing + [");
@@ -243,7 +313,7 @@ fn is_updated_or_not_at_all(home: &Home, url: &str) {
     edit(home, "urlpatterns = nothing + [", "urlpatterns = [");
     // What the lock does not say is not taken by an update.
     let toml = std::fs::read_to_string(home.folder().join("jove.toml")).unwrap();
-    home.write("jove.toml", toml.replace("\"psycopg2-binary\"]", "\"psycopg2-binary\", \"packaging\"]"));
+    home.write("jove.toml", toml.replace("\"celery[redis]\"]", "\"celery[redis]\", \"packaging\"]"));
     let locked = home.run(&[&["update"], PRODUCTION].concat()).code(1);
     assert!(locked.stderr().contains("lock"), "{}", locked.stderr());
     home.write("jove.toml", toml);
@@ -264,6 +334,7 @@ fn stage_stands_beside(home: &Home, url: &str) {
     home.run(&[&["load", dumped["dump"]["path"].as_str().unwrap()], STAGE].concat()).success();
     let count = |place: &[&str], url: &str| ask(home, place, &[&format!("{url}count")])[0]["text"].clone();
     assert_eq!(count(STAGE, &stage), count(PRODUCTION, url));
+    is_counted_by(home, STAGE, &stage, "second edition");
     home.run(&[&["wipe", "--data", "--yes"], STAGE].concat()).success();
 }
 
@@ -278,4 +349,5 @@ fn comes_back_from_a_dump(home: &Home, url: &str) {
     home.run(&[&["load"], PRODUCTION].concat()).success();
     assert_eq!(count(), then);
     assert_eq!(ask(home, PRODUCTION, &[&format!("{url}media/note.txt")])[0]["status"], 200);
+    is_counted_by(home, PRODUCTION, url, "second edition");
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use arwen::elf::ElfContainer;
+use arwen::elf::{ElfContainer, ElfError};
 use object::read::elf::{ElfFile64, FileHeader as _};
 
 /// Why a file was not patched.
@@ -123,7 +123,6 @@ fn run_path(folder: &Path, libraries: &BTreeSet<PathBuf>) -> String {
 }
 
 fn patch_elf(path: &Path, folder: &Path, interpreter: Option<&Path>, run_path: &str) -> Result<(), PatchError> {
-    let wrong = |why: String| PatchError::Elf { path: path.to_owned(), why };
     let is_loader = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ld-linux"));
     let bytes = std::fs::read(path).map_err(at(path))?;
     // Objects for linking, and files of other machines, have no library path to set.
@@ -131,16 +130,65 @@ fn patch_elf(path: &Path, folder: &Path, interpreter: Option<&Path>, run_path: &
     if !shape.is_dynamic {
         return Ok(());
     }
-    let mut elf = ElfContainer::parse(&bytes).map_err(|error| wrong(error.to_string()))?;
+    let interpreter = interpreter.filter(|_| shape.has_interpreter);
+    let patched = rewritten(&bytes, folder, interpreter, run_path)
+        .or_else(|error| match with_room(&bytes) {
+            Some(roomy) => rewritten(&roomy, folder, interpreter, run_path),
+            None => Err(error),
+        })
+        .map_err(|error| PatchError::Elf { path: path.to_owned(), why: told(&error) })?;
+    replace(path, &patched)
+}
+
+/// What an ELF file is with the interpreter and the library path.
+fn rewritten(bytes: &[u8], folder: &Path, interpreter: Option<&Path>, run_path: &str) -> Result<Vec<u8>, ElfError> {
+    let mut elf = ElfContainer::parse(bytes)?;
     let own: Vec<String> = elf.get_rpath().iter().map(|entry| rerooted(entry, folder)).collect();
     let entries = own.iter().map(String::as_str).chain([run_path]).filter(|entry| !entry.is_empty());
-    elf.set_runpath(entries.collect::<Vec<_>>().join(":")).map_err(|error| wrong(error.to_string()))?;
-    if let Some(interpreter) = interpreter.filter(|_| shape.has_interpreter) {
-        elf.set_interpreter(&interpreter.display().to_string()).map_err(|error| wrong(error.to_string()))?;
+    elf.set_runpath(entries.collect::<Vec<_>>().join(":"))?;
+    if let Some(interpreter) = interpreter {
+        elf.set_interpreter(&interpreter.display().to_string())?;
     }
     let mut patched = Vec::with_capacity(bytes.len() + 8192);
-    elf.write(&mut patched).map_err(|error| wrong(error.to_string()))?;
-    replace(path, &patched)
+    elf.write(&mut patched)?;
+    Ok(patched)
+}
+
+/// The patcher's error with its reason, which its text leaves out.
+fn told(error: &ElfError) -> String {
+    match error {
+        ElfError::Modify(why) => why.clone(),
+        ElfError::Write(why) => format!("{error}: {why}"),
+        ElfError::Io(_) | ElfError::Parse(_) | ElfError::InvalidDtNeededEncoding(_) => error.to_string(),
+    }
+}
+
+/// An ELF file whose dynamic table has an entry for a library path, in the place of one that loaders and programs do without.
+///
+/// A table by lld has no entry to spare, and it cannot grow: what follows it is referred to by address. `RELACOUNT` only tells
+/// how many relocations may be done in a quicker way, `DEBUG` only debuggers where the list of libraries is.
+fn with_room(bytes: &[u8]) -> Option<Vec<u8>> {
+    use object::elf::{DT_DEBUG, DT_NULL, DT_RELACOUNT, DT_RELCOUNT, DT_RPATH, DT_RUNPATH, PT_DYNAMIC};
+    use object::read::elf::{Dyn as _, ProgramHeader as _};
+    let file = ElfFile64::<object::Endianness>::parse(bytes).ok()?;
+    let endian = file.endian();
+    let segment = file.elf_program_headers().iter().find(|header| header.p_type(endian) == PT_DYNAMIC)?;
+    let entries = segment.dynamic(endian, bytes).ok()??;
+    let tags = || entries.iter().map(|entry| entry.d_tag(endian)).take_while(|tag| *tag != u64::from(DT_NULL));
+    if tags().any(|tag| [DT_RPATH, DT_RUNPATH].map(u64::from).contains(&tag)) {
+        return None;
+    }
+    let spared = [DT_RELACOUNT, DT_RELCOUNT, DT_DEBUG].map(u64::from);
+    let index = spared.iter().find_map(|wanted| tags().position(|tag| tag == *wanted))?;
+    let entry = object::elf::Dyn64 {
+        d_tag: object::U64::new(endian, u64::from(DT_RUNPATH)),
+        // The first text of every table of texts is the empty one.
+        d_val: object::U64::new(endian, 0),
+    };
+    let at = usize::try_from(segment.p_offset(endian)).ok()? + index * size_of_val(&entry);
+    let mut made = bytes.to_vec();
+    made.get_mut(at..at + size_of_val(&entry))?.copy_from_slice(object::bytes_of(&entry));
+    Some(made)
 }
 
 /// `/usr/lib/x` of the machine is that of the folder; `$ORIGIN` stays.
@@ -243,6 +291,45 @@ mod tests {
         let bytes = std::fs::read(&program).expect("read");
         let elf = ElfContainer::parse(&bytes).expect("an ELF file");
         assert_eq!(elf.get_rpath(), [lib.display().to_string()]);
+        assert!(std::process::Command::new(&program).status().expect("it runs").success());
+    }
+
+    /// Where the entries of a program's dynamic table are, and their tags up to the last.
+    fn tags(bytes: &[u8]) -> (usize, Vec<u64>) {
+        use object::read::elf::{Dyn as _, ProgramHeader as _};
+        let file = ElfFile64::<object::Endianness>::parse(bytes).expect("an ELF file");
+        let endian = file.endian();
+        let headers = file.elf_program_headers().iter();
+        let segment =
+            headers.into_iter().find(|header| header.p_type(endian) == object::elf::PT_DYNAMIC).expect("dynamic");
+        let entries = segment.dynamic(endian, bytes).expect("whole").expect("entries");
+        let at = usize::try_from(segment.p_offset(endian)).expect("small");
+        (at, entries.iter().map(|entry| entry.d_tag(endian)).collect())
+    }
+
+    #[test]
+    fn a_dynamic_table_without_an_entry_to_spare_gives_up_one_that_is_of_no_use() {
+        // As lld leaves it: every entry that GNU's linker keeps for later is taken.
+        let mut bytes = std::fs::read("/bin/true").expect("read");
+        let (at, before) = tags(&bytes);
+        for (index, tag) in before.iter().enumerate().take(before.len() - 1) {
+            if *tag == u64::from(object::elf::DT_NULL) {
+                let unknown = 0x6000_0001_u64 + index as u64;
+                bytes[at + index * 16..at + index * 16 + 8].copy_from_slice(&unknown.to_le_bytes());
+            }
+        }
+        let folder = tempfile::tempdir().expect("folder");
+        let program = folder.path().join("true");
+        std::fs::write(&program, &bytes).expect("written");
+        std::fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("permissions");
+        let path = "/a/b:/c";
+        assert!(rewritten(&bytes, folder.path(), None, path).is_err(), "no room, so that this tries something");
+        patch_elf(&program, folder.path(), None, path).expect("patched");
+        let patched = std::fs::read(&program).expect("read");
+        assert_eq!(ElfContainer::parse(&patched).expect("an ELF file").get_rpath(), ["/a/b", "/c"]);
+        let (_, after) = tags(&patched);
+        assert_eq!(after.len(), before.len());
+        assert!(!after.contains(&u64::from(object::elf::DT_RELACOUNT)));
         assert!(std::process::Command::new(&program).status().expect("it runs").success());
     }
 }

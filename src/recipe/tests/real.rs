@@ -86,3 +86,24 @@ fn a_relative_folder_of_the_web_server_is_the_projects() {
     assert!(text.contains(&format!("alias {}/static/;", folder.path().display())), "{text}");
     assert!(text.contains("alias /srv/far/;") && text.contains("proxy_pass http://127.0.0.1:5000;"), "{text}");
 }
+
+#[test]
+fn the_tasks_of_a_site_have_all_that_the_site_has() {
+    let folder = tempfile::tempdir().expect("folder");
+    let text = "name = 'shop'\n[parts.env]\nrecipe = 'python'\npypi = ['django']\n[parts.app]\nrecipe = 'wsgi'\nenv = '${env}'\napp = 'shop:app'\nservices = ['postgresql', 'redis', 'files']\nvars = { COLOUR = 'teal' }\n[parts.tasks]\nrecipe = 'celery'\nsite = '${app.process}'\napp = 'shop'\nneeds = ['app']\n";
+    fs_err::write(folder.path().join("jove.toml"), text).expect("project");
+    for profile in ["demo", "dev", "production", "stage"] {
+        let (stack, _) = install(profile, Some(folder.path().to_owned())).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let main = |part: &str| stack.parts[part].services.iter().find(|spec| spec.name.as_str() == part).expect("it");
+        let (site, worker) = (main("app"), main("tasks"));
+        for (name, value) in &site.vars {
+            let is_own = ["HOME", "TMPDIR"].contains(&name.as_str());
+            assert_eq!(worker.vars.get(name) == Some(value), !is_own, "{profile}: {name}");
+        }
+        assert!(worker.vars["CELERY_BROKER_URL"].to_string().starts_with("redis+socket://"), "{profile}");
+        assert_eq!((worker.writes.is_some(), &worker.watch), (site.writes.is_some(), &site.watch), "{profile}");
+        assert_eq!(stack.parts["tasks"].sources, stack.parts["app"].sources, "{profile}");
+        let files = "/home/u/jove/demo/var/app-files/files";
+        assert!(worker.folders.iter().any(|folder| folder == std::path::Path::new(files)), "{profile}");
+    }
+}

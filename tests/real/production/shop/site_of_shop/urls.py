@@ -1,27 +1,68 @@
 import os
 
 from django.core.files.storage import default_storage
+from django.db import transaction
 from django.http import HttpResponse
+from django.middleware.csrf import get_token
+from django.shortcuts import get_object_or_404, redirect
 from django.templatetags.static import static
+from django.utils.html import format_html
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from items.models import Item
+from items.models import Item, Note
+from items.tasks import count_words
+from site_of_shop.edition import EDITION
+
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Shop</title>
+<link rel="stylesheet" href="{}"><body>{}</body></html>"""
+
+
+def page(text, *values):
+    return HttpResponse(format_html(PAGE, static("shop.css"), format_html(text, *values)))
 
 
 def index(request):
     Item.objects.create(name="visit")
-    page = "<html><body>first edition, %d items, %s, %s</body></html>"
-    return HttpResponse(page % (Item.objects.count(), static("shop.css"), request.build_absolute_uri()))
+    said = "%s, %d items, %s, %s" % (EDITION, Item.objects.count(), static("shop.css"), request.build_absolute_uri())
+    form = """<form method="post" action="notes" enctype="multipart/form-data">
+<input type="hidden" name="csrfmiddlewaretoken" value="{}"><input type="file" name="file"><button>Send</button></form>"""
+    return page("<p>{}</p>" + form, said, get_token(request))
 
 
 def count(request):
     return HttpResponse("%d" % Item.objects.count(), content_type="text/plain")
 
 
+def keep(file):
+    with transaction.atomic():
+        note = Note.objects.create(file=default_storage.save(file.name, file))
+        transaction.on_commit(lambda: count_words.delay(note.pk))
+    return note
+
+
 @csrf_exempt
 def upload(request):
-    return HttpResponse(default_storage.url(default_storage.save(request.FILES["file"].name, request.FILES["file"])))
+    """For programs."""
+    return HttpResponse(default_storage.url(keep(request.FILES["file"]).file))
+
+
+def notes(request):
+    """For people: where the form of the first page leads."""
+    return redirect("note", keep(request.FILES["file"]).pk)
+
+
+def note(request, key):
+    """Asks again by itself until the worker is done."""
+    note = get_object_or_404(Note, pk=key)
+    if note.found:
+        return page("<p id=\"found\">{}: {}</p>", note.file, note.found)
+    return page("<meta http-equiv=\"refresh\" content=\"1\"><p>The words of {} are being counted.</p>", note.file)
+
+
+def found(request):
+    """What the worker said of the last note."""
+    return HttpResponse(Note.objects.latest("pk").found, content_type="text/plain")
 
 
 def peek(request):
@@ -41,4 +82,13 @@ def health(request):
     return HttpResponse("well")
 
 
-urlpatterns = [path("", index), path("count", count), path("upload", upload), path("peek", peek), path("health", health)]
+urlpatterns = [
+    path("", index),
+    path("count", count),
+    path("upload", upload),
+    path("notes", notes),
+    path("notes/<int:key>", note, name="note"),
+    path("found", found),
+    path("peek", peek),
+    path("health", health),
+]
