@@ -2,6 +2,7 @@
 
 pub mod exit;
 pub mod file;
+pub mod group;
 pub mod life;
 pub mod limit;
 pub mod notice;
