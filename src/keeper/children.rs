@@ -199,6 +199,9 @@ impl Keeper {
         });
         if made.is_err() {
             let _ = fs::remove_file(lease::path(&self.run, &service));
+            if let Some(folder) = &lease.group {
+                group::remove(folder);
+            }
         }
         let made = made?;
         if !made.is_grouped

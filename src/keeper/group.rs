@@ -7,7 +7,7 @@
 //!
 //! A service's mark ([`super::mark`]) is there all the same: what a group cannot do is done without it.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -97,10 +97,13 @@ impl Groups {
 
     /// Removes everything of this prefix, and goes back where the keeper came from.
     pub(super) fn end(&self) {
-        let Ok(base) = &self.base else { return };
+        let Ok(base) = self.base.as_ref().map(PathBuf::as_path) else { return };
+        if !base.join(OWN).exists() {
+            return remove_all(base);
+        }
         // Processes may be where the controllers are only once they are not divided any more.
-        for folder in [base, &self.parent] {
-            for controller in self.controllers.iter().flatten() {
+        for folder in [base, self.parent.as_path()] {
+            for controller in group::CONTROLLERS {
                 let _ = fs::write(folder.join("cgroup.subtree_control"), format!("-{controller}"));
             }
         }
@@ -144,12 +147,15 @@ fn folder_of(pid: i32) -> Option<PathBuf> {
     group::folder(&cgroup, &fs::read_to_string("/proc/self/mountinfo").ok()?)
 }
 
-/// The group that a process of a service has been given, if any.
+/// The group that a process of a service of this prefix was given, if any.
 #[must_use]
-pub fn of_service(root: &Path, pid: i32, service: &str) -> Option<PathBuf> {
-    let folder = folder_of(pid)?;
-    // It may have divided its group itself.
-    folder.ancestors().find(|folder| is_of(folder, root, service)).map(Path::to_owned)
+pub fn of_process(root: &Path, pid: i32) -> Option<PathBuf> {
+    let base = name(root);
+    let cgroup = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok().filter(|text| text.contains(&base))?;
+    let folder = group::folder(&cgroup, &fs::read_to_string("/proc/self/mountinfo").ok()?)?;
+    let is_in_base = |folder: &&Path| folder.parent().and_then(Path::file_name).is_some_and(|last| *last == *base);
+    // Its service may have divided its group itself.
+    folder.ancestors().find(is_in_base).map(Path::to_owned)
 }
 
 fn facts(folder: PathBuf) -> Facts {
@@ -157,8 +163,9 @@ fn facts(folder: PathBuf) -> Facts {
     let is_writable = may("", Access::WRITE_OK)
         && may("cgroup.procs", Access::WRITE_OK)
         && may("cgroup.subtree_control", Access::WRITE_OK);
-    let program = fs::read_link("/proc/self/exe").ok();
-    let is_ours = |pid: &i32| fs::read_link(format!("/proc/{pid}/exe")).ok() == program;
+    // By its name: whoever started the keeper may be another copy of this program than the one that its prefix keeps.
+    let program = program_name("self");
+    let is_ours = |pid: &i32| program_name(&pid.to_string()) == program;
     Facts {
         is_machine: !folder.join("cgroup.type").exists(),
         is_writable,
@@ -166,6 +173,10 @@ fn facts(folder: PathBuf) -> Facts {
         controllers: words(&folder.join("cgroup.controllers")),
         folder,
     }
+}
+
+fn program_name(process: &str) -> Option<OsString> {
+    fs::read_link(format!("/proc/{process}/exe")).ok()?.file_name().map(ToOwned::to_owned)
 }
 
 fn words(path: &Path) -> Vec<String> {

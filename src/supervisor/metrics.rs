@@ -110,3 +110,41 @@ fn head(text: &mut String, name: &str, help: &str) {
 fn labels(service: &ServiceStatus) -> String {
     format!("service=\"{}\",part=\"{}\"", service.name, service.part)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::text;
+    use crate::supervisor::message::Status;
+    use crate::supervisor::usage::{Group, Usage};
+
+    #[test]
+    fn a_control_group_is_told_where_there_is_one() {
+        let service = |name: &str| {
+            format!(
+                r#"{{"name":"{name}","part":"{name}","kind":"daemon","state":"ready","pid":7,"since":"","restarts":1,"urls":[],"reason":null,"last_exit":null}}"#
+            )
+        };
+        let status = format!(
+            r#"{{"format":1,"supervisor":2,"keeper":1,"generation":3,"switching":null,"problem":null,"services":[{},{}]}}"#,
+            service("db"),
+            service("web")
+        );
+        let status: Status = serde_json::from_str(&status).expect("a status");
+        let used = |group| Usage { processes: 1, cpu: 0.5, memory: 9, started: 1.0, group };
+        let usage = BTreeMap::from([
+            ("db".parse().expect("name"), used(None)),
+            ("web".parse().expect("name"), used(Some(Group { memory: Some(4096), cpu: 1.5 }))),
+        ]);
+        let text = text(&status, &usage);
+        let told: Vec<&str> = text.lines().filter(|line| line.starts_with("jove_service_cgroup")).collect();
+        assert_eq!(
+            told,
+            [
+                r#"jove_service_cgroup_cpu_seconds{service="web",part="web"} 1.5"#,
+                r#"jove_service_cgroup_memory_bytes{service="web",part="web"} 4096"#
+            ]
+        );
+    }
+}

@@ -57,7 +57,7 @@ pub(super) fn of(layout: &Layout, services: &[ServiceStatus]) -> BTreeMap<PartNa
             entry.cpu += cpu;
             if sessions.get(&pid) == Some(name) {
                 entry.started = started;
-                entry.group = group::of_service(layout.root(), pid, name.as_str()).and_then(|folder| charged(&folder));
+                entry.group = group::of_process(layout.root(), pid).and_then(|folder| charged(&folder));
             }
         }
     }
