@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Measures keeping services running: jove-install against supervisord, circus, s6, runit and horust, in one run.
 
-    cargo build --release && python3 benches/supervisors.py [--times N] [--services N] [--many N] [--mebibytes N] [path/to/jove-install]
+    cargo build --release && python3 benches/supervisors.py > table.md
+
+makes the whole table, 1,000 services and the lines too, as Markdown; what is short of it (`--times`, `--many 0`, `--mebibytes 0`, `--only`) is for
+looking at one thing.
 
 Peers are taken from PATH; one that is not there is left out and named. As Debian packages: s6, runit; as Python packages: supervisor,
 circus; as a crate: horust. Every tool runs the same program: `sleep` with a number that only this run uses. Nothing is
@@ -65,7 +68,7 @@ def until(what, ask, longest=60.0):
         if time.perf_counter() > end:
             raise TimeoutError(what)
         # Whoever looks without end takes a processor from those who are looked at.
-        time.sleep(0.0005)
+        time.sleep(0.001)
 
 
 WRITER = """import os, sys, time
@@ -109,6 +112,18 @@ class Tool:
             return ["/bin/sh", "-c", f"echo $$ > {self.fifo}; exec /bin/sleep {self.mark}.0"]
         return ["/bin/sleep", f"{self.mark}.{number}"]
 
+    def running(self):
+        """How many services run, with as little looking as there can be: a process that was there before, or that runs its
+        service's program already, is not looked at again."""
+        mark = f"{self.mark}.".encode()
+        now = {name for name in os.listdir("/proc") if name.isdigit()}
+        self.seen &= now
+        for name in now - self.seen - self.others:
+            words = read(f"/proc/{name}/cmdline").split(b"\0")
+            if len(words) > 1 and words[0].endswith(b"sleep") and words[1].startswith(mark):
+                self.seen.add(name)
+        return len(self.seen)
+
     def sleepers(self):
         mark = f"{self.mark}.".encode()
         return [pid for pid, _, words in processes() if len(words) > 1 and words[0].endswith(b"sleep") and words[1].startswith(mark)]
@@ -149,7 +164,8 @@ class Tool:
         pass
 
     def up(self):
-        return lambda: len(self.sleepers()) >= self.count
+        self.seen, self.others = set(), {name for name in os.listdir("/proc") if name.isdigit()}
+        return lambda: self.running() >= self.count
 
     def down(self):
         return lambda: not self.sleepers()
@@ -333,15 +349,16 @@ def measure(kind, home, options, count):
     try:
         for turn in range(options.times):
             tool.said()
+            up = tool.up()
             begin = time.perf_counter()
             tool.start()
-            until("start", tool.up())
+            until("start", up, 300)
             row["start"].append((time.perf_counter() - begin) * 1000)
             if turn == 0:
                 life(tool, row, options)
             begin = time.perf_counter()
             tool.stop()
-            until("stop", tool.down())
+            until("stop", tool.down(), 300)
             row["stop"].append((time.perf_counter() - begin) * 1000)
             if isinstance(tool, Runit):
                 # It leaves its own processes to end by themselves.
@@ -371,7 +388,7 @@ def life(tool, row, options):
             os.kill(first[0], signal.SIGKILL)
             until("a new process", tool.said, 30)
             row["crash"].append((time.perf_counter() - begin) * 1000)
-            until("its program", tool.up())
+            until("its program", lambda: len(tool.sleepers()) >= tool.count)
             time.sleep(0.05)
 
 
@@ -495,7 +512,9 @@ def main():
     if not options.program.exists():
         sys.exit(f"{options.program} is not there: cargo build --release")
     home = pathlib.Path(tempfile.mkdtemp(prefix="jove-bench", dir="/tmp"))
-    print(f"{options.services} services, {os.cpu_count()} cores, Linux {os.uname().release}; medians (least–most)\n")
+    others = os.getloadavg()[0]
+    print(f"{time.strftime('%Y-%m-%d')}: {options.services} services, {os.cpu_count()} processors, Linux {os.uname().release}; medians (least–most).")
+    print(f"Before it began {others:.1f} processes wanted a processor{'' if others < 0.5 else ': the machine was not quiet'}.\n")
     kinds = [kind for kind in TOOLS if not options.only or options.only == kind.name]
     for kind in kinds:
         missing = [name for name in kind.needs if not shutil.which(name)]

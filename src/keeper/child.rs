@@ -4,7 +4,7 @@
 //! the keeper's memory meanwhile, and do what it likes with it.
 #![allow(unsafe_code, reason = "clone, exec, signalfd and one ioctl; each block says why it is sound")]
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::ptr;
@@ -42,6 +42,8 @@ pub struct Child<'a> {
     pub oom: Option<CString>,
     /// Which files it may use.
     pub rules: Option<Ruleset>,
+    /// Where it enters its control group; see [`super::group`].
+    pub entrance: Option<CString>,
 }
 
 /// What was being done when a child failed before its program ran.
@@ -71,6 +73,8 @@ pub struct Made {
     pub pid: i32,
     /// Whether it bears its mark: below another marked process it cannot.
     pub is_marked: bool,
+    /// Whether it is in the control group that it was to enter.
+    pub is_grouped: bool,
 }
 
 /// Why a child ended before its program ran: what it was doing (a place in [`STAGES`]), and what the system said.
@@ -89,6 +93,7 @@ struct Birth<'a, F> {
     before_exec: Option<F>,
     parent: i32,
     is_marked: bool,
+    is_grouped: bool,
     /// Whether all was done that comes before the program.
     is_prepared: bool,
     refusal: Option<Refusal>,
@@ -110,6 +115,7 @@ impl<'a, F: FnOnce(i32) -> io::Result<()>> Birth<'a, F> {
             before_exec: Some(before_exec),
             parent: rustix::process::getpid().as_raw_nonzero().get(),
             is_marked: child.mark.is_none(),
+            is_grouped: false,
             is_prepared: false,
             refusal: None,
         })
@@ -137,7 +143,7 @@ pub fn spawn<F: FnOnce(i32) -> io::Result<()>>(child: &Child<'_>, before_exec: F
     }
     let Some((stage, error)) = birth.refusal.take() else {
         if birth.is_prepared {
-            return Ok(Made { pid, is_marked: birth.is_marked });
+            return Ok(Made { pid, is_marked: birth.is_marked, is_grouped: birth.is_grouped });
         }
         reap(pid);
         return Err(io::Error::other("its process was killed before its program ran"));
@@ -206,8 +212,10 @@ fn become_program<F: FnOnce(i32) -> io::Result<()>>(birth: &mut Birth<'_, F>) ->
         return Err((RUNNING, io::Error::from_raw_os_error(libc::ESRCH)));
     }
     birth.before_exec.take().map_or(Ok(()), |work| work(pid)).map_err(|error| (RUNNING, error))?;
-    connect(birth)?;
     let child = birth.child;
+    // Refused, it is ended by its mark, as where there are no groups.
+    birth.is_grouped = child.entrance.as_ref().is_some_and(|entrance| enter(entrance).is_ok());
+    connect(birth)?;
     rustix::process::umask(Mode::from_bits_truncate(child.umask));
     limit(child)?;
     if let Some(mark) = child.mark {
@@ -263,6 +271,12 @@ fn connect<F>(birth: &Birth<'_, F>) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// Has this process go into a control group.
+fn enter(entrance: &CStr) -> rustix::io::Result<()> {
+    let processes = rustix::fs::open(entrance, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::io::write(&processes, b"0").map(drop)
 }
 
 /// The child's limits.

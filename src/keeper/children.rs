@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::OFlags;
@@ -17,7 +18,7 @@ use super::mark::{self, Tree};
 use super::message::{ChildRecord, Spawn};
 use super::notice::{self, Ear};
 use super::task::Keeper;
-use super::{KeeperError, fifo, limit, proc};
+use super::{KeeperError, fifo, group, limit, proc};
 use crate::sandbox::Ruleset;
 use crate::service::Exit;
 
@@ -65,7 +66,7 @@ impl Keeper {
         for problem in problems {
             self.say(&problem);
         }
-        for lease in leases {
+        for mut lease in leases {
             let service = lease.service.to_string();
             let path = lease::path(&self.run, &service);
             if lease.mark != mark::of(&self.root, &service) {
@@ -73,6 +74,7 @@ impl Keeper {
                 let _ = fs::remove_file(path);
                 continue;
             }
+            lease.group = lease.group.filter(|folder| group::is_of(folder, &self.root, &service));
             let (adopted, exit) = match lease.holder() {
                 Holder::Alive(handle) => (Some(handle), None),
                 Holder::Ended(handle) => {
@@ -131,8 +133,12 @@ impl Keeper {
         if spawn.access.is_some() && rules.is_none() {
             self.say(&format!("{service} can write where it likes: this machine has no Landlock that is of use"));
         }
-        let lease = self.make_child(spawn, limits, rules).map_err(|error| format!("{program}: {error}"))?;
-        let (lease, is_marked) = lease;
+        let place = self.groups.make(&service, &spawn.limits.total)?;
+        if let Some(missing) = &place.missing {
+            self.say(&format!("{service}: {missing}"));
+        }
+        let made = self.make_child(spawn, limits, rules, place.folder).map_err(|error| format!("{program}: {error}"));
+        let (lease, is_marked) = made?;
         let (pid, mark) = (lease.pid, lease.mark);
         let tree = Tree { mark, session: (!is_marked).then_some(pid) };
         let made = Running { lease, is_ours: true, adopted: None, exit: None, tree, said: BTreeMap::new() };
@@ -145,6 +151,7 @@ impl Keeper {
         spawn: Spawn,
         limits: Vec<(Resource, Rlimit)>,
         rules: Option<Ruleset>,
+        group: Option<PathBuf>,
     ) -> io::Result<(Lease, bool)> {
         let mut vars = variables(&spawn, &self.run)?;
         let service = spawn.service;
@@ -169,6 +176,7 @@ impl Keeper {
             nice: spawn.limits.nice,
             oom: spawn.limits.oom.map(word).transpose()?,
             rules,
+            entrance: group.as_deref().map(group::entrance).transpose()?,
         };
         let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         let mut lease = Lease {
@@ -182,6 +190,7 @@ impl Keeper {
             since: u64::try_from(since).unwrap_or(0),
             note: spawn.note,
             sockets: spawn.addresses.clone(),
+            group,
         };
         let made = child::spawn(&child, |pid| {
             lease.pid = pid;
@@ -190,8 +199,18 @@ impl Keeper {
         });
         if made.is_err() {
             let _ = fs::remove_file(lease::path(&self.run, &service));
+            if let Some(folder) = &lease.group {
+                group::remove(folder);
+            }
         }
-        made.map(|made| (lease, made.is_marked))
+        let made = made?;
+        if !made.is_grouped
+            && let Some(folder) = lease.group.take()
+        {
+            self.say(&format!("{service} could not enter its control group {}", folder.display()));
+            let _ = lease.write(&self.run);
+        }
+        Ok((lease, made.is_marked))
     }
 
     pub(super) fn hold_fifos(&mut self, service: &str) -> io::Result<()> {
@@ -207,7 +226,9 @@ impl Keeper {
         if self.children.get(service).is_some_and(|child| child.exit.is_none()) {
             return;
         }
-        self.children.remove(service);
+        if let Some(folder) = self.children.remove(service).and_then(|child| child.lease.group) {
+            group::remove(&folder);
+        }
         let _ = fs::remove_file(lease::path(&self.run, service));
         if !is_gone {
             return;

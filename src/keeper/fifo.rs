@@ -3,10 +3,10 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, mkfifoat, open};
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, mkfifoat, open};
+use rustix::io::Errno;
 
 /// The endings of the two FIFOs of a service: its standard output and its standard error.
 pub const STREAMS: [&str; 2] = ["out", "err"];
@@ -22,13 +22,52 @@ pub fn path(run: &Path, service: &str, stream: &str) -> PathBuf {
 /// # Errors
 /// If it cannot be made or opened, or if something else is at its path.
 pub fn hold(path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
-    match mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR) {
-        Ok(()) | Err(rustix::io::Errno::EXIST) => {}
-        Err(error) => return Err(error.into()),
+    let stranger = || io::Error::other(format!("{} is not a FIFO of yours; remove it", path.display()));
+    let open = || open(path, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | flags, Mode::empty());
+    // Most are there already. To try to make one would wait for whoever makes another in the same folder, which takes a while.
+    let held = match open() {
+        Err(Errno::NOENT) => {
+            match mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+            open()
+        }
+        other => other,
+    };
+    match held {
+        Ok(held) => {
+            let facts = fstat(&held)?;
+            let is_fifo = FileType::from_raw_mode(facts.st_mode) == FileType::Fifo;
+            if is_fifo && facts.st_uid == rustix::process::geteuid().as_raw() { Ok(held) } else { Err(stranger()) }
+        }
+        // A link, a folder, a socket.
+        Err(Errno::LOOP | Errno::ISDIR | Errno::NXIO) => Err(stranger()),
+        Err(error) => Err(error.into()),
     }
-    let facts = std::fs::symlink_metadata(path)?;
-    if !facts.file_type().is_fifo() || facts.uid() != rustix::process::geteuid().as_raw() {
-        return Err(io::Error::other(format!("{} is not a FIFO of yours; remove it", path.display())));
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::OFlags;
+
+    use super::hold;
+
+    #[test]
+    fn what_is_no_fifo_is_refused_by_name() {
+        let folder = tempfile::tempdir().expect("folder");
+        let at = |name: &str| folder.path().join(name);
+        let fifo = hold(&at("web.out"), OFlags::NONBLOCK).expect("made");
+        rustix::io::write(&fifo, b"x").expect("written");
+        let again = hold(&at("web.out"), OFlags::NONBLOCK).expect("opened");
+        assert_eq!(rustix::io::read(&again, &mut [0; 4]).expect("read"), 1);
+        std::fs::write(at("file"), "").expect("file");
+        std::fs::create_dir(at("folder")).expect("folder");
+        std::os::unix::fs::symlink(at("web.out"), at("link")).expect("link");
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).expect("socket");
+        for name in ["file", "folder", "link", "socket"] {
+            let refused = hold(&at(name), OFlags::NONBLOCK).expect_err("refused").to_string();
+            assert_eq!(refused, format!("{} is not a FIFO of yours; remove it", at(name).display()));
+        }
     }
-    Ok(open(path, OFlags::RDWR | OFlags::CLOEXEC | flags, Mode::empty())?)
 }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::child;
 use super::children::Running;
+use super::group;
 use super::lease::Lease;
 use super::notice::Ear;
 use super::task::Keeper;
@@ -113,8 +114,9 @@ impl Keeper {
         }
         let (leases, _) = Lease::read_all(&self.run);
         let mut children = state.children;
-        for lease in leases {
+        for mut lease in leases {
             let service = lease.service.to_string();
+            lease.group = lease.group.filter(|folder| group::is_of(folder, &self.root, &service));
             let Some(Child { handle, is_foreign, exit, said }) = children.remove(&service) else { continue };
             let tree = self.tree(&service, lease.pid);
             let (adopted, is_ours) = (handle.and_then(taken), !is_foreign);

@@ -41,6 +41,9 @@ pub struct Lease {
     /// The addresses whose sockets it was given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sockets: Vec<String>,
+    /// The folder of its control group, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<PathBuf>,
 }
 
 /// What a lease says now.
@@ -150,6 +153,7 @@ mod tests {
             since: 1,
             note: Note::default(),
             sockets: Vec::new(),
+            group: None,
         }
     }
 

@@ -20,6 +20,7 @@ pub mod child;
 mod children;
 pub mod fifo;
 mod ground;
+pub mod group;
 mod handover;
 pub mod lease;
 mod limit;

@@ -73,6 +73,7 @@ impl Keeper {
             nice: None,
             oom: None,
             rules: None,
+            entrance: None,
         };
         Link::new(child::spawn(&child, |_| Ok(()))?.pid, ours)
     }

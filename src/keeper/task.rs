@@ -13,6 +13,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, setrlimit};
 use super::child;
 use super::children::Running;
 use super::ground::Ground;
+use super::group::{self, Groups};
 use super::handover::State;
 use super::lease;
 use super::link::Link;
@@ -44,6 +45,7 @@ pub(super) struct Keeper {
     pub(super) fifos: BTreeMap<String, Vec<OwnedFd>>,
     pub(super) ears: BTreeMap<String, Ear>,
     pub(super) sockets: Held,
+    pub(super) groups: Groups,
     /// Processes of which nobody could see how they ended, by service, until whoever is their parent takes notice.
     pub(super) late: BTreeMap<String, (i32, OwnedFd)>,
     pub(super) link: Option<Link>,
@@ -85,6 +87,7 @@ impl Keeper {
             fifos: BTreeMap::new(),
             ears: BTreeMap::new(),
             sockets: Held::default(),
+            groups: Groups::begin(root),
             late: BTreeMap::new(),
             link: None,
             started: Instant::now(),
@@ -269,6 +272,14 @@ impl Keeper {
     /// Ends everything of a service. What one of our own children made, and lost, has become our child: only what was made
     /// under another keeper must be looked for among all processes.
     fn kill_tree(&self, service: &str) -> (usize, Vec<i32>) {
+        let group = self.children.get(service).and_then(|child| child.lease.group.as_deref());
+        let (together, mut left) = group.map_or((0, Vec::new()), group::kill);
+        let (killed, still) = self.kill_marked(service);
+        left.extend(still);
+        (together + killed, left)
+    }
+
+    fn kill_marked(&self, service: &str) -> (usize, Vec<i32>) {
         let Some(child) = self.children.get(service) else {
             return Tree { mark: mark::of(&self.root, service), session: None }.kill();
         };
@@ -301,13 +312,14 @@ impl Keeper {
     fn finish(&mut self) {
         let services: BTreeSet<String> = self.children.keys().chain(self.fifos.keys()).cloned().collect();
         for service in services {
+            let _ = self.kill_tree(&service);
             if let Some(child) = self.children.get_mut(&service) {
-                let _ = child.tree.kill();
                 child.exit.get_or_insert(Exit::Unknown);
             }
             self.forget(&service, true);
         }
         self.sockets.release_all();
+        self.groups.end();
         let _ = fs::remove_dir(lease::folder(&self.run));
         for name in ["control.sock", "supervisor.lock", "keeper.lock"] {
             let _ = fs::remove_file(self.run.join(name));

@@ -211,7 +211,7 @@ impl<'a> Machine<'a> {
         let script = script(&self.place.layout).display().to_string();
         let text = format!(
             "[Unit]\nDescription=services of {root}\nConditionPathExists={plain}\n\n[Service]\nType=notify\n\
-             ExecStart=/bin/sh {quoted} --foreground\nKillMode=mixed\nTimeoutStartSec=infinity\nTimeoutStopSec=300\n\
+             ExecStart=/bin/sh {quoted} --foreground\nKillMode=mixed\nDelegate=yes\nTimeoutStartSec=infinity\nTimeoutStopSec=300\n\
              Restart=on-failure\n\n[Install]\nWantedBy=default.target\n",
             root = percent(&self.place.layout.root().display().to_string()),
             plain = percent(&script),

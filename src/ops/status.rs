@@ -31,6 +31,9 @@ pub struct PrefixStatus {
     pub held: Option<String>,
     /// The services, by name.
     pub services: Vec<ServiceStatus>,
+    /// What those that run use, where it was asked for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub usage: BTreeMap<PartName, Usage>,
 }
 
 impl PrefixStatus {
@@ -71,6 +74,7 @@ pub fn status(place: &Place, names: &[String]) -> OpResult<PrefixStatus> {
         held: Hold::in_force(&place.layout)
             .map_or_else(|error| Some(error.to_string()), |hold| hold.map(|hold| rollback::shown(&hold))),
         services,
+        usage: BTreeMap::new(),
     })
 }
 

@@ -10,6 +10,7 @@ use crate::recipe::schema::{OptionType, ServiceForm, Written};
 use crate::recipe::service::{signal, signals, span};
 use crate::recipe::stack::OptionValue;
 use crate::recipe::table::Table;
+use crate::service::group::Totals;
 use crate::service::limit::Resource;
 use crate::service::socket::Address;
 use crate::service::{Limits, Need, ReloadShows, ServiceSpec, Sockets};
@@ -174,16 +175,12 @@ impl Table {
                     limits.resources.insert(resource, None);
                 }
                 Some(value) => {
-                    let number = crate::recipe::value::fit(&OptionType::Size, value, true);
-                    let number = number.ok().and_then(|value| match value {
-                        OptionValue::Int(number) => u64::try_from(number).ok(),
-                        _ => None,
-                    });
                     let wrong = || format!("`{word}` of `limits` must be a number, a size (`\"1GiB\"`) or `\"most\"`");
-                    limits.resources.insert(resource, Some(number.ok_or_else(wrong)?));
+                    limits.resources.insert(resource, Some(size(value).ok_or_else(wrong)?));
                 }
             }
         }
+        limits.total = self.totals()?;
         limits.nice = self.bounded("nice", -20..=19)?;
         limits.oom = self.bounded("oom", -1000..=1000)?;
         if let Some(word) = self.plain("umask")? {
@@ -194,11 +191,35 @@ impl Table {
         Ok(limits)
     }
 
+    /// What all processes of a service may use together.
+    fn totals(&mut self) -> Result<Totals, String> {
+        let positive = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok());
+        let memory = match self.take("total_memory", &OptionType::Any)? {
+            None => None,
+            Some(value) => Some(size(value).filter(|bytes| *bytes > 0).ok_or_else(|| {
+                "`total_memory` of `limits` must be a number of bytes or a size (`\"1GiB\"`)".to_owned()
+            })?),
+        };
+        Ok(Totals {
+            memory,
+            cpu: positive(self.bounded("total_cpu", 1..=1_000_000)?),
+            processes: positive(self.bounded("total_processes", 1..=4_000_000)?),
+        })
+    }
+
     fn bounded(&mut self, key: &'static str, range: std::ops::RangeInclusive<i64>) -> Result<Option<i32>, String> {
         let Some(number) = self.int(key)? else { return Ok(None) };
         let fits = i32::try_from(number).ok().filter(|_| range.contains(&number));
         let (from, to) = (range.start(), range.end());
         fits.map(Some).ok_or_else(|| format!("`{key}` of `limits` must be from {from} to {to}, but is {number}"))
+    }
+}
+
+/// Bytes, or a number of something.
+fn size(value: OptionValue) -> Option<u64> {
+    match crate::recipe::value::fit(&OptionType::Size, value, true) {
+        Ok(OptionValue::Int(number)) => u64::try_from(number).ok(),
+        _ => None,
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::group::Totals;
+
 /// Limits of a service's processes. What is not said is as the keeper was started with; the mask is 022.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -20,6 +22,9 @@ pub struct Limits {
     /// How readily the kernel ends it when memory runs out, up to 1000 (less than before for root only).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oom: Option<i32>,
+    /// Limits of all its processes together, where a control group can see to them.
+    #[serde(skip_serializing_if = "Totals::is_default")]
+    pub total: Totals,
 }
 
 /// A resource that can be limited, for each process unless said otherwise.

@@ -4,6 +4,7 @@ pub mod data;
 mod ending;
 pub mod exit;
 pub mod file;
+pub mod group;
 pub mod life;
 pub mod limit;
 pub mod notice;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::message::{ServiceKind, ServiceState, ServiceStatus, Status};
-use super::usage::Usage;
+use super::usage::{Group, Usage};
 use crate::name::PartName;
 
 /// All states, so that each has a series that goes from 1 to 0.
@@ -54,6 +54,11 @@ fn used<'a>(usage: &'a BTreeMap<PartName, Usage>, number: fn(&Usage) -> f64) -> 
     Box::new(move |service| usage.get(&service.name).map(number))
 }
 
+/// A number of what the control group of a service has used.
+fn grouped<'a>(usage: &'a BTreeMap<PartName, Usage>, number: fn(&Group) -> Option<f64>) -> Number<'a> {
+    Box::new(move |service| usage.get(&service.name)?.group.as_ref().and_then(number))
+}
+
 fn families(usage: &BTreeMap<PartName, Usage>) -> Vec<Family<'_>> {
     let of_state: Number<'_> = Box::new(|service| Some(f64::from(u8::from(is_up(service)))));
     let restarts: Number<'_> = Box::new(|service| Some(f64::from(service.restarts)));
@@ -66,6 +71,8 @@ fn families(usage: &BTreeMap<PartName, Usage>) -> Vec<Family<'_>> {
     let uptime = |usage: &Usage| (jiff::Timestamp::now().as_duration().as_secs_f64() - usage.started).max(0.0);
     #[expect(clippy::cast_precision_loss, reason = "no process has so many bytes")]
     let memory = |usage: &Usage| usage.memory as f64;
+    #[expect(clippy::cast_precision_loss, reason = "no group has so many bytes")]
+    let charged = |group: &Group| group.memory.map(|bytes| bytes as f64);
     vec![
         ("jove_service_up", "1 if it is as it should be.", of_state),
         ("jove_service_restarts", "How often it was started again since it was last asked to start.", restarts),
@@ -74,6 +81,12 @@ fn families(usage: &BTreeMap<PartName, Usage>) -> Vec<Family<'_>> {
         ("jove_service_uptime_seconds", "For how long its main process has been running.", used(usage, uptime)),
         ("jove_service_cpu_seconds", "Processor time of its processes.", used(usage, |usage| usage.cpu)),
         ("jove_service_memory_bytes", "Memory of its processes, shared memory divided.", used(usage, memory)),
+        (
+            "jove_service_cgroup_cpu_seconds",
+            "Processor time of its control group.",
+            grouped(usage, |group| Some(group.cpu)),
+        ),
+        ("jove_service_cgroup_memory_bytes", "Memory charged to its control group.", grouped(usage, charged)),
         ("jove_service_processes", "How many processes it has.", used(usage, |usage| f64::from(usage.processes))),
         ("jove_job_last_run_success", "1 if a job's last run ended well.", last),
         ("jove_job_next_run_time_seconds", "When a job's next run begins.", next),
@@ -96,4 +109,42 @@ fn head(text: &mut String, name: &str, help: &str) {
 /// Names of services need no escaping.
 fn labels(service: &ServiceStatus) -> String {
     format!("service=\"{}\",part=\"{}\"", service.name, service.part)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::text;
+    use crate::supervisor::message::Status;
+    use crate::supervisor::usage::{Group, Usage};
+
+    #[test]
+    fn a_control_group_is_told_where_there_is_one() {
+        let service = |name: &str| {
+            format!(
+                r#"{{"name":"{name}","part":"{name}","kind":"daemon","state":"ready","pid":7,"since":"","restarts":1,"urls":[],"reason":null,"last_exit":null}}"#
+            )
+        };
+        let status = format!(
+            r#"{{"format":1,"supervisor":2,"keeper":1,"generation":3,"switching":null,"problem":null,"services":[{},{}]}}"#,
+            service("db"),
+            service("web")
+        );
+        let status: Status = serde_json::from_str(&status).expect("a status");
+        let used = |group| Usage { processes: 1, cpu: 0.5, memory: 9, started: 1.0, group };
+        let usage = BTreeMap::from([
+            ("db".parse().expect("name"), used(None)),
+            ("web".parse().expect("name"), used(Some(Group { memory: Some(4096), cpu: 1.5 }))),
+        ]);
+        let text = text(&status, &usage);
+        let told: Vec<&str> = text.lines().filter(|line| line.starts_with("jove_service_cgroup")).collect();
+        assert_eq!(
+            told,
+            [
+                r#"jove_service_cgroup_cpu_seconds{service="web",part="web"} 1.5"#,
+                r#"jove_service_cgroup_memory_bytes{service="web",part="web"} 4096"#
+            ]
+        );
+    }
 }

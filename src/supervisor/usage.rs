@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::message::ServiceStatus;
-use crate::keeper::{mark, proc};
+use crate::keeper::{group, mark, proc};
 use crate::layout::Layout;
 use crate::name::PartName;
 
@@ -21,6 +23,19 @@ pub struct Usage {
     pub memory: u64,
     /// When its main process was started, in seconds since 1970.
     pub started: f64,
+    /// What its control group has used, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Group>,
+}
+
+/// What the control group of a service tells.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// Memory in bytes that is charged to it, files that it has read among it; where the group has the controller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// Processor time since the service was last started by hand, in seconds: also that of processes that have ended.
+    pub cpu: f64,
 }
 
 /// What services use, by name; one that does not run is not in it.
@@ -42,10 +57,20 @@ pub(super) fn of(layout: &Layout, services: &[ServiceStatus]) -> BTreeMap<PartNa
             entry.cpu += cpu;
             if sessions.get(&pid) == Some(name) {
                 entry.started = started;
+                entry.group = group::of_process(layout.root(), pid).and_then(|folder| charged(&folder));
             }
         }
     }
     used
+}
+
+/// What a control group says of itself.
+fn charged(folder: &Path) -> Option<Group> {
+    let text = fs::read_to_string(folder.join("cpu.stat")).ok()?;
+    let spent = text.lines().find_map(|line| line.strip_prefix("usage_usec "))?.trim().parse().ok()?;
+    let memory = fs::read_to_string(folder.join("memory.current")).ok();
+    let memory = memory.and_then(|text| text.trim().parse().ok());
+    Some(Group { memory, cpu: Duration::from_micros(spent).as_secs_f64() })
 }
 
 /// Processor time, and when a process began, both in seconds.

@@ -14,6 +14,7 @@ mod docs;
 mod doctor;
 mod dump;
 mod git;
+mod groups;
 mod index_server;
 mod journey;
 mod life;

@@ -101,9 +101,11 @@ mod tests {
             supervised: true,
             held: None,
             services: vec![status],
+            usage: BTreeMap::new(),
         };
         let name = || "web".parse().expect("name");
-        let usage = |cpu| BTreeMap::from([(name(), Usage { processes: 2, cpu, memory: 3 << 20, started: 40.0 })]);
+        let usage =
+            |cpu| BTreeMap::from([(name(), Usage { processes: 2, cpu, memory: 3 << 20, started: 40.0, group: None })]);
         let (former, now) = (usage(1.0), usage(1.5));
         let sample = Sample { since: Some(Duration::from_secs(2)), former: Some(&former), usage: &now };
         let said = |number| LogLine {

@@ -35,12 +35,22 @@ pub fn run(face: &Face, arguments: &StatusArguments) -> OpResult<Exit> {
     if arguments.watch && std::io::stdout().is_terminal() && !face.global.json {
         return live(&place, &arguments.services);
     }
-    let mut seen = status::status(&place, &arguments.services)?;
+    let look = || -> OpResult<status::PrefixStatus> {
+        let mut seen = status::status(&place, &arguments.services)?;
+        // Reading it takes a while, and people see it with `--watch`.
+        if face.global.json && seen.supervised {
+            seen.usage = status::usage(&place);
+            let shown = &seen.services;
+            seen.usage.retain(|name, _| shown.iter().any(|service| service.name == *name));
+        }
+        Ok(seen)
+    };
+    let mut seen = look()?;
     face.result(&seen, || drawn(&seen, jiff::Timestamp::now()));
     if arguments.watch {
         loop {
             std::thread::sleep(Duration::from_millis(500));
-            let now = status::status(&place, &arguments.services)?;
+            let now = look()?;
             if now.services != seen.services || now.generation != seen.generation {
                 seen = now;
                 face.result(&seen, || format!("\n{}", drawn(&seen, jiff::Timestamp::now())));

@@ -21,6 +21,7 @@ fn limits_and_standing_are_as_said() {
         nice: Some(7),
         umask: Some(0o027),
         oom: Some(500),
+        ..Limits::default()
     };
     prefix.generation(1, vec![ServiceSpec { limits, ..prefix.service("web", &script) }]);
     prefix.commit(1);
