@@ -497,7 +497,7 @@ fn services_are_shown_stopped_and_started_by_name() {
     let keys: BTreeSet<&str> = json.as_object().expect("an object").keys().map(String::as_str).collect();
     assert_eq!(
         keys.into_iter().collect::<Vec<_>>(),
-        ["generation", "held", "prefix", "profile", "services", "supervised"]
+        ["generation", "held", "prefix", "profile", "services", "supervised", "usage"]
     );
     let service = life.service("web");
     for key in ["name", "state", "pid", "since", "restarts", "urls"] {

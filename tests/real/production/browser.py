@@ -19,6 +19,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -82,7 +83,7 @@ class Browser:
         self.log = tempfile.TemporaryFile()
         self.child = subprocess.Popen(
             command, close_fds=False, preexec_fn=in_place, env=dict(os.environ, HOME=self.folder, TMPDIR=self.folder),
-            cwd=self.folder, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+            cwd=self.folder, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True,
         )
         os.close(to_it)
         os.close(from_it)
@@ -91,9 +92,13 @@ class Browser:
         self.ask("Page.enable")
 
     def end(self):
-        self.child.kill()
+        # With the processes of its pages, which write on for a moment when it alone is killed.
+        os.killpg(self.child.pid, signal.SIGKILL)
         self.child.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        deadline = time.monotonic() + PATIENCE
+        while os.path.exists(self.folder) and time.monotonic() < deadline:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            time.sleep(0.05)
 
     def message(self, deadline):
         while b"\0" not in self.rest:
