@@ -4,7 +4,7 @@
 //! the keeper's memory meanwhile, and do what it likes with it.
 #![allow(unsafe_code, reason = "clone, exec, signalfd and one ioctl; each block says why it is sound")]
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::ptr;
@@ -214,7 +214,7 @@ fn become_program<F: FnOnce(i32) -> io::Result<()>>(birth: &mut Birth<'_, F>) ->
     birth.before_exec.take().map_or(Ok(()), |work| work(pid)).map_err(|error| (RUNNING, error))?;
     let child = birth.child;
     // Refused, it is ended by its mark, as where there are no groups.
-    birth.is_grouped = child.entrance.as_ref().is_some_and(|entrance| enter(entrance).is_ok());
+    birth.is_grouped = child.entrance.as_ref().is_some_and(|entrance| super::group::enter(entrance).is_ok());
     connect(birth)?;
     rustix::process::umask(Mode::from_bits_truncate(child.umask));
     limit(child)?;
@@ -271,12 +271,6 @@ fn connect<F>(birth: &Birth<'_, F>) -> Result<(), Refusal> {
         }
     }
     Ok(())
-}
-
-/// Has this process go into a control group.
-fn enter(entrance: &CStr) -> rustix::io::Result<()> {
-    let processes = rustix::fs::open(entrance, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-    rustix::io::write(&processes, b"0").map(drop)
 }
 
 /// The child's limits.

@@ -7,7 +7,7 @@
 //!
 //! A service's mark ([`super::mark`]) is there all the same: what a group cannot do is done without it.
 
-use std::ffi::{CString, OsString};
+use std::ffi::{CStr, CString, OsString};
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -127,6 +127,12 @@ fn unseen(totals: &Totals, lacks: impl Fn(&str) -> Option<String>) -> Option<Str
 /// Where processes enter a group.
 pub(super) fn entrance(folder: &Path) -> io::Result<CString> {
     Ok(CString::new(folder.join("cgroup.procs").as_os_str().as_bytes())?)
+}
+
+/// Has this process go into a group, by its entrance. A child does so before its program runs, and so takes no memory.
+pub(super) fn enter(entrance: &CStr) -> rustix::io::Result<()> {
+    let processes = open(entrance, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::io::write(&processes, b"0").map(drop)
 }
 
 /// The name of a prefix's groups.
