@@ -345,8 +345,12 @@ fn comes_back_from_a_dump(home: &Home, url: &str) {
     ask(home, PRODUCTION, &[url, url]);
     assert_ne!(count(), then);
     let prefix = home.status(PRODUCTION)["prefix"].as_str().unwrap().to_owned();
-    std::fs::remove_file(Path::new(&prefix).join("var/app-files/files/note.txt")).unwrap();
+    let folder = Path::new(&prefix).join("var/app-files/files");
+    let node = || std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&folder).unwrap());
+    let before = node();
+    std::fs::remove_file(folder.join("note.txt")).unwrap();
     home.run(&[&["load"], PRODUCTION].concat()).success();
+    assert_eq!(node(), before, "what a confined service may use is this folder, and not another of its name");
     assert_eq!(count(), then);
     assert_eq!(ask(home, PRODUCTION, &[&format!("{url}media/note.txt")])[0]["status"], 200);
     is_counted_by(home, PRODUCTION, url, "second edition");

@@ -87,6 +87,8 @@ class Browser:
         )
         os.close(to_it)
         os.close(from_it)
+
+    def begin(self):
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self.ask("Page.enable")
@@ -189,6 +191,7 @@ def may_make_namespaces():
 def main(program, certificate, *steps):
     browser = Browser(program, certificate)
     try:
+        browser.begin()
         for step in steps:
             verb, _, rest = step.partition(" ")
             {"open": browser.open, "choose": browser.choose, "write": browser.write, "press": browser.press,
