@@ -1,5 +1,5 @@
-//! What a process that does nothing for months gives back.
-#![allow(unsafe_code, reason = "madvise and malloc_trim; each block says why it is sound")]
+//! How much memory is kept for later: little while working, and next to nothing by a process that does nothing for months.
+#![allow(unsafe_code, reason = "mallopt, madvise and malloc_trim; each block says why it is sound")]
 
 use std::path::Path;
 use std::ptr;
@@ -10,6 +10,21 @@ pub const QUIET: Duration = Duration::from_millis(500);
 
 /// So much time is between two such times at least.
 pub const SELDOM: Duration = Duration::from_secs(10);
+
+/// A freed piece of memory that is larger than this goes back to the system at once.
+#[cfg(target_env = "gnu")]
+const LARGE: libc::c_int = 128 << 10;
+
+/// Keeps little of what was freed: threads share two pools of memory, and large pieces go back at once. By default each thread
+/// has a pool of its own, and what is "large" grows to 32 MiB with what was freed, so that each pool keeps as much. To be called
+/// before other threads begin.
+pub fn keep_little() {
+    #[cfg(target_env = "gnu")]
+    for (option, value) in [(libc::M_ARENA_MAX, 2), (libc::M_MMAP_THRESHOLD, LARGE), (libc::M_TRIM_THRESHOLD, LARGE)] {
+        // SAFETY: takes two numbers and no memory of ours; one that it does not know it refuses.
+        unsafe { libc::mallopt(option, value) };
+    }
+}
 
 /// Gives back the memory of code and constants that only starting needed; what is needed again comes back by itself.
 pub fn forget_code() {

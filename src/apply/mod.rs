@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use crate::archive::ArchiveError;
+use crate::fs::Known;
 use crate::host::Host;
 use crate::layout::Layout;
 use crate::name::PartName;
@@ -78,6 +79,8 @@ pub struct Made {
     pub impure: BTreeSet<String>,
     /// What was found while making it.
     pub facts: BTreeMap<String, String>,
+    /// Digests of its files that were made on the way.
+    pub known: Known,
 }
 
 impl Made {

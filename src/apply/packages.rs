@@ -68,7 +68,7 @@ pub fn make(
     if action.names.has_python() {
         compile(action, &kit, object)?;
     }
-    Ok(Made { action: "packages", impure: realised.impure, facts: realised.facts })
+    Ok(Made { impure: realised.impure, facts: realised.facts, ..Made::by("packages") })
 }
 
 /// Compiles the library of a Python that a provider gave, as wheels are: nothing may be written there later. One that does not

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::PoisonError;
 
-use crate::apply::{BuildError, Workshop};
+use crate::apply::{BuildError, Made, Workshop};
 use crate::plan::{DesiredPart, PythonAction};
 use crate::pypi::{Index, IndexError, Interpreter, Kit, ToolError, Uv, environment};
 
@@ -70,7 +70,7 @@ pub fn make(
     action: &PythonAction,
     object: &Path,
     workshop: &Workshop<'_>,
-) -> Result<(), BuildError> {
+) -> Result<Made, BuildError> {
     let resolved = &action.resolved;
     // The tools are looked for by the interpreter that the lock asked: it is there before any object is.
     let tools = Tools::find(workshop, &resolved.interpreter)?;
@@ -80,6 +80,6 @@ pub fn make(
     let packages = packages.map(|(pin, file)| (pin.clone(), workshop.cache.path(&file.sha256, &file.file))).collect();
     let recipe =
         environment::Recipe { packages, editable: resolved.editable.clone(), is_shared: resolved.from.is_shared() };
-    environment::build(&kit, object, &recipe)?;
-    Ok(())
+    let built = environment::build(&kit, object, &recipe)?;
+    Ok(Made { known: built.known, ..Made::by("python") })
 }

@@ -78,11 +78,12 @@ fn build_part(part: &DesiredPart, workshop: &Workshop<'_>) -> Result<Option<Seal
     checkpoint::pass("object-before-build");
     let made = run(part, &object.action, &build, workshop)?;
     checkpoint::pass("object-after-build");
-    let sealed = build.finish(ObjectRecord {
+    let record = ObjectRecord {
         action: made.action.to_owned(),
         impure: object.impure.iter().cloned().chain(made.impure).collect(),
         facts: part.facts.clone().into_iter().chain(made.facts).collect(),
-    })?;
+    };
+    let sealed = build.finish(record, &made.known)?;
     workshop.report.report(Event::End { task: part.name.to_string() });
     Ok(Some(sealed))
 }
@@ -91,7 +92,7 @@ fn run(part: &DesiredPart, action: &Action, build: &Build, workshop: &Workshop<'
     match action {
         Action::Files(action) => files::make(action, build.folder(), workshop).map(|()| Made::by("files")),
         Action::Packages(action) => packages::make(part, action, build.folder(), workshop),
-        Action::Python(action) => python::make(part, action, build.folder(), workshop).map(|()| Made::by("python")),
+        Action::Python(action) => python::make(part, action, build.folder(), workshop),
         Action::Step(action) => step::make(part, action, build.folder(), workshop),
     }
 }

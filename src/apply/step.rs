@@ -1,6 +1,6 @@
 //! The `step` action: a command that fills its object, once per key.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -45,5 +45,5 @@ pub fn make(
     let run = Run::new(program, vars).args(arguments).folder(folder).log(log).limit(action.timeout);
     run.before_exec(Arc::clone(&confinement) as Arc<_>).go()?;
     let facts = BTreeMap::from([("sandbox enforced".to_owned(), confinement.enforced().to_string())]);
-    Ok(Made { action: "step", impure: BTreeSet::new(), facts })
+    Ok(Made { facts, ..Made::by("step") })
 }

@@ -51,6 +51,7 @@ impl From<Exit> for ExitCode {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
+    crate::memory::keep_little();
     if let Some((watcher, root)) = verb::internal::asked() {
         return match verb::internal::watch(watcher, &root) {
             Ok(()) => Exit::Ok.into(),

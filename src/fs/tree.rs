@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
+use super::known::Known;
 use super::walk::{Found, NOTHING, Skip, at, walk};
 use crate::digest::Digest;
 
@@ -71,16 +72,21 @@ pub fn digest_tree(root: &Path) -> io::Result<Vec<Entry>> {
 /// # Errors
 /// As for [`digest_tree`].
 pub fn digest_tree_of(root: &Path, skip: Skip) -> io::Result<Vec<Entry>> {
-    walk(root, skip)?.into_par_iter().map(|found| entry(root, found, false)).collect()
+    let known = Known::default();
+    walk(root, skip)?.into_par_iter().map(|found| entry(root, found, &known)).collect()
 }
 
-/// [`make_read_only`] and [`digest_tree`] in one pass.
+/// [`make_read_only`] and [`digest_tree`] in one pass, which reads no file whose digest is known.
 ///
 /// # Errors
 /// As for [`digest_tree`], and what changing a mode fails with.
-pub fn seal_tree(root: &Path) -> io::Result<Vec<Entry>> {
+pub fn seal_tree(root: &Path, known: &Known) -> io::Result<Vec<Entry>> {
     let found = walk(root, NOTHING)?;
-    let entries = found.into_par_iter().map(|found| entry(root, found, true)).collect();
+    let sealed = |found: Found| {
+        close(&root.join(&found.path), &found.metadata)?;
+        entry(root, found, known)
+    };
+    let entries = found.into_par_iter().map(sealed).collect();
     set_mode(root, 0o555)?;
     entries
 }
@@ -106,14 +112,14 @@ pub fn sealed_mode(kind: &EntryKind) -> Option<u32> {
     }
 }
 
-fn entry(root: &Path, found: Found, seal: bool) -> io::Result<Entry> {
+fn entry(root: &Path, found: Found, known: &Known) -> io::Result<Entry> {
     let path = root.join(&found.path);
-    if seal {
-        close(&path, &found.metadata)?;
-    }
     let file_type = found.metadata.file_type();
     let kind = if file_type.is_file() {
-        let (digest, size) = digest_file(&path)?;
+        let (digest, size) = match known.digest(&path, &found.metadata) {
+            Some(digest) => (digest, found.metadata.len()),
+            None => digest_file(&path)?,
+        };
         EntryKind::File { digest, executable: is_executable(&found.metadata), size }
     } else if file_type.is_dir() {
         EntryKind::Folder

@@ -26,7 +26,6 @@ pub mod lease;
 mod limit;
 mod link;
 pub mod mark;
-pub mod memory;
 pub mod message;
 mod notice;
 pub mod proc;

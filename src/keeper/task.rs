@@ -21,7 +21,8 @@ use super::mark::{self, Tree};
 use super::message::{Reply, Request};
 use super::notice::Ear;
 use super::socket::Held;
-use super::{KeeperError, at, memory, proc};
+use super::{KeeperError, at, proc};
+use crate::memory;
 use crate::service::Exit;
 use crate::service::notice::{self, Notice};
 

@@ -197,9 +197,15 @@ fn make(place: &Place, prepared: &Prepared, request: &Request, report: &Reporter
     fetch::fetch(&workshop, prepared)?;
     report.report(Event::Stage("building".into()));
     let fresh = request.force.iter().any(|name| name == program::NAME);
-    let program = program::seal(&place.host, &store, fresh)?;
-    example::unpack(place, &prepared.stack, &prepared.desired, &prepared.loaded.catalogue, report)?;
-    apply::schedule::build(&prepared.desired, &prepared.graph, &workshop).map_err(failed)?;
+    let (program, built) = std::thread::scope(|scope| {
+        // Copying and syncing it takes about as long as building small parts.
+        let program = scope.spawn(|| program::seal(&place.host, &store, fresh));
+        let built = example::unpack(place, &prepared.stack, &prepared.desired, &prepared.loaded.catalogue, report)
+            .and_then(|()| apply::schedule::build(&prepared.desired, &prepared.graph, &workshop).map_err(failed));
+        (program.join(), built)
+    });
+    built?;
+    let program = program.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     let occasion = Occasion { verb: place.choice.verb.clone(), now: now(), program: Some(program) };
     let lock = prepared.lock.to_text()?;
     apply::generation::write(layout, &prepared.stack, &prepared.desired, &prepared.plan, &lock, &occasion)

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
+use crate::fs::Known;
 use crate::generation::{self, Manifest};
 use crate::host::Host;
 use crate::layout::Layout;
@@ -31,7 +32,7 @@ pub fn seal(host: &Host, store: &Store, fresh: bool) -> OpResult<String> {
     let copy = folder.join(NAME);
     std::fs::copy(&host.program, &copy).map_err(at(&copy))?;
     let record = ObjectRecord { action: "program".into(), impure: BTreeSet::new(), facts: BTreeMap::new() };
-    let sealed = build.finish(record)?;
+    let sealed = build.finish(record, &Known::default())?;
     let name = sealed.path().folder_name();
     store.commit(vec![sealed])?;
     Ok(name)

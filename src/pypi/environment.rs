@@ -18,11 +18,12 @@ use super::editable::{self, Described, EditableError};
 use super::interpreter::InterpreterError;
 use super::kit::Kit;
 use super::pin::{PackageName, Pinned, has_suffix};
-use super::proof::{self, Places};
+use super::proof::{self, Places, Proof};
 use super::requirement::EditableSource;
 use super::tool::scratch;
 use crate::checkpoint;
 use crate::digest::Sha256;
+use crate::fs::Known;
 use crate::process::ProcessError;
 use crate::progress::Event;
 
@@ -38,12 +39,14 @@ pub struct Recipe {
 }
 
 /// An environment that was made.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Default)]
 pub struct Built {
     /// Why its bytes depend on this machine, one reason a line.
     pub impure: Vec<String>,
     /// How long bytecode took, which measurements count apart.
     pub bytecode: Duration,
+    /// Digests of what was installed.
+    pub known: Known,
 }
 
 /// Why an environment was not made.
@@ -112,7 +115,7 @@ pub fn build(kit: &Kit<'_>, target: &Path, recipe: &Recipe) -> Result<Built, Env
     }
     checkpoint::pass("python-before-install");
     let place = Place { target, work: &work, is_shared: recipe.is_shared };
-    install_and_prove(kit, &place, &wheels).map_err(|error| with_target(error, target))?;
+    built.known = install_and_prove(kit, &place, &wheels).map_err(|error| with_target(error, target))?;
     fs_err::remove_dir_all(&work).map_err(failed)?;
     let site = target.join(&kit.interpreter.purelib);
     let packages = tidy(&site, &wheels).map_err(failed)?;
@@ -241,10 +244,10 @@ struct Place<'a> {
 }
 
 /// Installs from what uv keeps unpacked; from nothing but the wheels if that turns out to be damaged.
-fn install_and_prove(kit: &Kit<'_>, place: &Place<'_>, wheels: &[Wheel]) -> Result<(), StepError> {
+fn install_and_prove(kit: &Kit<'_>, place: &Place<'_>, wheels: &[Wheel]) -> Result<Known, StepError> {
     let Place { target, work, is_shared } = *place;
     if wheels.is_empty() {
-        return Ok(());
+        return Ok(Known::default());
     }
     let site = target.join(&kit.interpreter.purelib);
     let lists = kit.cache.root().join("contents");
@@ -252,8 +255,8 @@ fn install_and_prove(kit: &Kit<'_>, place: &Place<'_>, wheels: &[Wheel]) -> Resu
     let paths: Vec<(&Path, Sha256)> = wheels.iter().map(|wheel| (wheel.path.as_path(), wheel.sha256)).collect();
     let kept = kit.cache.root().join("unpacked");
     install(kit, target, work, wheels, &kept)?;
-    let altered = proof::altered(&places, &paths)?;
-    let Some(first) = altered.first() else { return Ok(()) };
+    let Proof { altered, known } = proof::prove(&places, &paths)?;
+    let Some(first) = altered.first() else { return Ok(known) };
     kit.report.report(Event::Note(format!(
         "{} files of unpacked wheels were damaged in the cache ({} …); they are unpacked again",
         altered.len(),
@@ -268,8 +271,9 @@ fn install_and_prove(kit: &Kit<'_>, place: &Place<'_>, wheels: &[Wheel]) -> Resu
     clear(target, work)?;
     frame(kit, target, is_shared)?;
     install(kit, target, work, wheels, &work.join("cache"))?;
-    match proof::altered(&places, &paths)?.first() {
-        None => Ok(()),
+    let Proof { altered, known } = proof::prove(&places, &paths)?;
+    match altered.first() {
+        None => Ok(known),
         Some(file) => Err(io::Error::other(format!("{} is not what its wheel has", file.display())).into()),
     }
 }

@@ -5,12 +5,15 @@
 //! itself), and every installed file is compared with that.
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::digest::{Digest, Sha256};
+use crate::fs::Known;
+use crate::fs::tree::digest_file;
 
 /// Where wheels' files go, and where lists of their digests are kept.
 pub(super) struct Places<'a> {
@@ -30,15 +33,31 @@ struct Expected<'a> {
     digest: Digest,
 }
 
-/// The installed files that differ from their wheels', sorted.
-pub(super) fn altered(places: &Places<'_>, wheels: &[(&Path, Sha256)]) -> io::Result<Vec<PathBuf>> {
+/// What comparing found.
+#[derive(Debug, Default)]
+pub(super) struct Proof {
+    /// The installed files that differ from their wheels', sorted.
+    pub(super) altered: Vec<PathBuf>,
+    /// The digests of those that are the same.
+    pub(super) known: Known,
+}
+
+/// Compares each installed file with its wheel's.
+pub(super) fn prove(places: &Places<'_>, wheels: &[(&Path, Sha256)]) -> io::Result<Proof> {
     let lists = wheels.into_par_iter().map(|(wheel, sha256)| expected(places, wheel, sha256));
     let lists = lists.collect::<io::Result<Vec<_>>>()?;
     let all: Vec<Expected<'_>> = lists.into_iter().flatten().collect();
-    let found = all.into_par_iter().map(|file| Ok((!is_same(&file)?).then_some(file.place)));
-    let mut altered: Vec<PathBuf> = found.collect::<io::Result<Vec<_>>>()?.into_iter().flatten().collect();
-    altered.sort();
-    Ok(altered)
+    let compared = all.into_par_iter().map(|file| Ok((compare(&file)?, file)));
+    let mut proof = Proof::default();
+    for (found, file) in compared.collect::<io::Result<Vec<_>>>()? {
+        match found {
+            Installed::Same(metadata) => proof.known.note(file.place, &metadata, file.digest),
+            Installed::Adapted => {}
+            Installed::Altered => proof.altered.push(file.place),
+        }
+    }
+    proof.altered.sort();
+    Ok(proof)
 }
 
 fn expected<'a>(places: &Places<'_>, wheel: &'a Path, sha256: &Sha256) -> io::Result<Vec<Expected<'a>>> {
@@ -113,23 +132,39 @@ fn place(places: &Places<'_>, entry: &str) -> Option<PathBuf> {
     }
 }
 
-fn is_same(file: &Expected<'_>) -> io::Result<bool> {
-    let installed = match fs_err::read(&file.place) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+/// An installed file beside its wheel's.
+enum Installed {
+    /// The same bytes; it had this metadata.
+    Same(Metadata),
+    /// A script whose first line names its interpreter.
+    Adapted,
+    /// Another one, or not there.
+    Altered,
+}
+
+fn compare(file: &Expected<'_>) -> io::Result<Installed> {
+    let metadata = match fs_err::symlink_metadata(&file.place) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Installed::Altered),
         Err(error) => return Err(error),
     };
-    if Digest::of(&installed) == file.digest {
-        return Ok(true);
+    if !metadata.is_file() {
+        return Ok(Installed::Altered);
+    }
+    if digest_file(&file.place)?.0 == file.digest {
+        return Ok(Installed::Same(metadata));
     }
     if !file.entry.contains(".data/scripts/") {
-        return Ok(false);
+        return Ok(Installed::Altered);
     }
     // A script's first line is written anew: the rest must be the same.
     let mut original = Vec::new();
     open(file.wheel)?.by_name(&file.entry).map_err(io::Error::other)?.read_to_end(&mut original)?;
+    let installed = fs_err::read(&file.place)?;
     let rest = |bytes: &[u8]| bytes.iter().position(|byte| *byte == b'\n').map(|end| bytes[end..].to_vec());
-    Ok(original.starts_with(b"#!python") && rest(&original).is_some_and(|rest| installed.ends_with(&rest)))
+    let is_adapted =
+        original.starts_with(b"#!python") && rest(&original).is_some_and(|rest| installed.ends_with(&rest));
+    Ok(if is_adapted { Installed::Adapted } else { Installed::Altered })
 }
 
 #[cfg(test)]
@@ -171,7 +206,7 @@ mod tests {
         let places = Places { target: &target, site: &site, lists: &lists };
         let sha256 = Sha256::of("demo");
         let found = || {
-            let found = altered(&places, &[(&wheel, sha256)]).unwrap();
+            let found = prove(&places, &[(&wheel, sha256)]).unwrap().altered;
             found.iter().map(|path| path.strip_prefix(&target).unwrap().display().to_string()).collect::<Vec<_>>()
         };
         assert_eq!(found(), Vec::<String>::new());

@@ -13,7 +13,7 @@ use super::{Store, StoreError, failed};
 use crate::checkpoint;
 use crate::digest::Digest;
 use crate::fs::atomic::sync_folder;
-use crate::fs::{Entry, remove_tree, seal_tree, sync_filesystem};
+use crate::fs::{Entry, Known, remove_tree, seal_tree, sync_filesystem};
 use crate::name::PartName;
 
 /// Whether an object is there.
@@ -157,13 +157,13 @@ impl Build {
         &self.path
     }
 
-    /// Takes the rights to write away and hashes everything.
+    /// Takes the rights to write away and hashes everything whose digest is not known.
     ///
     /// # Errors
     /// If something in it cannot be read or changed, or has a name that is no UTF-8.
-    pub fn finish(self, record: ObjectRecord) -> Result<Sealed, StoreError> {
+    pub fn finish(self, record: ObjectRecord, known: &Known) -> Result<Sealed, StoreError> {
         checkpoint::pass("object-before-seal");
-        let entries = seal_tree(&self.folder).map_err(failed("sealing", &self.folder))?;
+        let entries = seal_tree(&self.folder, known).map_err(failed("sealing", &self.folder))?;
         let speakable = |entry: &Entry| {
             entry.path.to_str().is_some()
                 && !matches!(&entry.kind, crate::fs::EntryKind::Link { target } if target.to_str().is_none())

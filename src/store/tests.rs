@@ -3,7 +3,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use super::*;
-use crate::fs::{crash, remove_tree};
+use crate::fs::{Known, crash, remove_tree};
 
 /// A store in a prefix of its own; sealed folders are removed with it.
 struct Sample {
@@ -41,7 +41,9 @@ impl Sample {
         set_mode(build.folder().join("bin/run"), 0o755);
         std::fs::write(build.folder().join("a.txt"), "a").expect("written");
         symlink("run", build.folder().join("bin/link")).expect("link");
-        build.finish(ObjectRecord { action: "files".into(), ..ObjectRecord::default() }).expect("finished")
+        build
+            .finish(ObjectRecord { action: "files".into(), ..ObjectRecord::default() }, &Known::default())
+            .expect("finished")
     }
 
     fn object(&self, key: &str, fresh: bool) -> StorePath {

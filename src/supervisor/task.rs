@@ -22,9 +22,9 @@ use super::door::Door;
 use super::message::SwitchEvent;
 use super::{LoadSecrets, SupervisorError, history, line, ops, recover, schedule, switch, upgrade};
 use crate::host::Host;
-use crate::keeper::memory::{self, QUIET, SELDOM};
 use crate::keeper::message::{Reply, Request};
 use crate::layout::Layout;
+use crate::memory::{self, QUIET, SELDOM};
 
 /// A supervisor whose keeper dies sooner than this starts no other: something is wrong that would only repeat.
 const TOO_SOON: Duration = Duration::from_secs(1);

@@ -52,7 +52,7 @@ fn sealing_leaves_no_right_to_write() {
     let folder = sample();
     let root = folder.path().join("tree");
     let before = digest_tree(&root).expect("digested");
-    assert_eq!(seal_tree(&root).expect("sealed"), before);
+    assert_eq!(seal_tree(&root, &Known::default()).expect("sealed"), before);
     assert_eq!(modes(&root)[..2], ["a.txt 444", "bin 555"]);
     assert_eq!(modes(&root)[3..], ["bin/run 555", "empty 555"]);
     assert_eq!(std::fs::metadata(&root).expect("there").mode() & 0o7777, 0o555);
