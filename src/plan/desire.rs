@@ -104,7 +104,7 @@ fn definition_digest(stack: &Stack, parts: &BTreeMap<PartName, DesiredPart>) -> 
 }
 
 pub(super) struct Lowering<'a> {
-    stack: &'a Stack,
+    pub(super) stack: &'a Stack,
     pub(super) snapshot: &'a Snapshot,
     pub(super) folders: BTreeMap<PartName, PathBuf>,
     pub(super) sealed: Vec<Sealed>,

@@ -10,6 +10,7 @@ mod fact;
 pub mod key;
 mod place;
 mod secret;
+mod sight;
 pub mod snapshot;
 pub mod source;
 mod step;

@@ -44,6 +44,7 @@ impl Lowering<'_> {
         for probe in spec.ready.iter_mut().chain(spec.live.iter_mut().map(|live| &mut live.probe)) {
             place_probe(probe, &mut place);
         }
+        spec.reads = spec.writes.is_some().then(|| self.sight(part, &spec));
         spec.secret_files = files;
         spec.conf = conf.into_iter().filter(|file| named.contains(&file.link)).collect();
         spec

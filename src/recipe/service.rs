@@ -113,6 +113,7 @@ impl Evaluator<'_, '_> {
             timeout: serving.timeout,
             limits: serving.limits,
             writes: serving.writes,
+            reads: None,
         })
     }
 

@@ -34,6 +34,9 @@ pub struct Access {
     /// Not to be read although it is below one of `read`. The names of files beside it can still be listed; files that come up
     /// beside it later cannot be read.
     pub hidden: Vec<PathBuf>,
+    /// May be read with all that is below, even where `hidden` says otherwise. Must be there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shown: Vec<PathBuf>,
     /// May be read and changed, with all that is below, even where `hidden` says otherwise. Must be there.
     pub write: Vec<PathBuf>,
 }
@@ -87,6 +90,13 @@ impl Access {
         self
     }
 
+    /// This may be read even where something around it is hidden.
+    #[must_use]
+    pub fn show(mut self, path: impl Into<PathBuf>) -> Self {
+        self.shown.push(path.into());
+        self
+    }
+
     /// This may be changed.
     #[must_use]
     pub fn write(mut self, path: impl Into<PathBuf>) -> Self {
@@ -103,6 +113,7 @@ impl Access {
             grant(&real(path), &hidden, &mut grants);
         }
         let devices = DEVICES.iter().map(PathBuf::from).filter(|device| device.exists());
+        grants.extend(self.shown.iter().map(|path| (real(path), Right::Read)));
         grants.extend(self.write.iter().cloned().chain(devices).map(|path| (path, Right::Write)));
         grants
     }

@@ -110,6 +110,10 @@ pub struct ServiceSpec {
     /// The only places where its processes may write, where the kernel can see to that (Landlock); `None` for no such limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub writes: Option<Vec<PathBuf>>,
+    /// With `writes`: the data folders of other parts that it may read; all the others, and what is in `run/` of others, are hidden
+    /// from it. `None` hides no more than the prefix's secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reads: Option<Vec<PathBuf>>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
@@ -152,6 +156,7 @@ impl ServiceSpec {
             timeout: None,
             limits: Limits::default(),
             writes: None,
+            reads: None,
         }
     }
 
@@ -197,8 +202,8 @@ impl ServiceSpec {
             &self.listens,
         );
         // What came later counts only where it is used: a service that does not is the same for every version of this program.
-        let later = (&self.sockets, &self.watchdog, &self.limits, &self.writes);
-        let digest = if later == (&Sockets::None, &None, &Limits::default(), &None) {
+        let later = (&self.sockets, &self.watchdog, &self.limits, &self.writes, &self.reads);
+        let digest = if later == (&Sockets::None, &None, &Limits::default(), &None, &None) {
             Digest::of_json(&first)
         } else {
             Digest::of_json(&(first, later))

@@ -65,7 +65,7 @@ pub(super) fn spawn(core: &Core, name: &PartName) -> Result<(), String> {
 }
 
 /// The files of a service that may only write where it was said: there, below its own folders, and to devices. It reads what it
-/// likes but the secrets of the prefix.
+/// likes but the secrets of the prefix and, where it is known what it needs of them, the data of other parts.
 fn access(core: &Core, child: &str, spec: &ServiceSpec) -> Option<Access> {
     let writes = spec.writes.as_ref()?;
     // Programs that are told to log into /dev/stdout open what is behind it by its name.
@@ -74,7 +74,12 @@ fn access(core: &Core, child: &str, spec: &ServiceSpec) -> Option<Access> {
     let own = [core.layout.data(&spec.part), core.run.join(spec.part.as_str()), core.run.join(spec.name.as_str())];
     let own = own.into_iter().filter(|folder| folder.is_dir());
     let places = writes.iter().cloned().chain(spec.folders.iter().cloned()).chain(own).chain(shared);
-    Some(places.fold(Access::read_all().hide(core.layout.state()), Access::write))
+    let mut access = Access::read_all().hide(core.layout.state());
+    if let Some(reads) = &spec.reads {
+        access = access.hide(core.layout.var()).hide(&core.run);
+        access = reads.iter().filter(|folder| folder.exists()).fold(access, Access::show);
+    }
+    Some(places.fold(access, Access::write))
 }
 
 /// The variables that tell a service of the sockets that it gets.
@@ -201,7 +206,9 @@ fn needs_secrets(spec: &ServiceSpec) -> bool {
 
 fn make_folders(root: &Path, spec: &ServiceSpec) -> io::Result<()> {
     let own = Some(&spec.folder).filter(|folder| folder.starts_with(root));
-    for folder in spec.folders.iter().chain(own) {
+    // What it may read of others is opened for it by its folder, which must be there before.
+    let others = spec.reads.iter().flatten().filter(|folder| folder.starts_with(root));
+    for folder in spec.folders.iter().chain(own).chain(others) {
         private_folder(folder)?;
     }
     Ok(())

@@ -79,7 +79,7 @@ fn a_thousand_services_run_within_a_soft_limit_of_1024_descriptors() {
 }
 
 #[test]
-fn it_writes_only_where_it_was_said_and_reads_no_secrets() {
+fn it_writes_only_where_it_was_said_and_reads_nothing_of_others() {
     if let Err(missing) = &Machine::current().landlock {
         eprintln!("not tried: {missing}");
         return;
@@ -87,19 +87,24 @@ fn it_writes_only_where_it_was_said_and_reads_no_secrets() {
     let prefix = Prefix::new();
     fs::create_dir(prefix.path("allowed")).expect("folder");
     fs::write(prefix.path("state.toml"), "secret").expect("write");
+    for name in ["shown", "other"] {
+        fs::create_dir_all(prefix.path(&format!("var/{name}"))).expect("folder");
+        fs::write(prefix.path(&format!("var/{name}/x")), format!("{name}\n")).expect("write");
+    }
     let script = format!(
         "echo fine > allowed/a && echo own > var/web/b && cat allowed/a var/web/b; echo no > elsewhere || echo refused; \
-         cat state.toml || echo hidden; sh -c 'echo no > elsewhere' || echo refused too; echo said > /dev/stdout; {FOREVER}"
+         cat state.toml || echo hidden; cat var/shown/x; cat var/other/x || echo not its own; sh -c 'echo no > elsewhere' || echo refused too; echo said > /dev/stdout; {FOREVER}"
     );
     let writes = Some(vec![prefix.path("allowed")]);
+    let reads = Some(vec![prefix.path("var/shown")]);
     let folders = vec![prefix.path("var/web")];
     prefix.generation(
         1,
-        vec![ServiceSpec { writes, folders, ..prefix.service("web", &format!("exec 2>/dev/null; {script}")) }],
+        vec![ServiceSpec { writes, reads, folders, ..prefix.service("web", &format!("exec 2>/dev/null; {script}")) }],
     );
     prefix.commit(1);
-    let log = until("its words", || Some(prefix.log("web")).filter(|log| log.lines().count() == 6));
-    assert_eq!(log, "fine\nown\nrefused\nhidden\nrefused too\nsaid\n");
+    let log = until("its words", || Some(prefix.log("web")).filter(|log| log.lines().count() == 8));
+    assert_eq!(log, "fine\nown\nrefused\nhidden\nshown\nnot its own\nrefused too\nsaid\n");
     assert!(!prefix.path("elsewhere").exists());
     // What it is to write must be there.
     let writes = Some(vec![prefix.path("missing")]);

@@ -36,9 +36,10 @@ def databases():
 
 @app.get("/peek")
 def peek():
-    """Whether this application, if somebody took it over, could read secrets of others or write beside its data."""
+    """Whether this application, if somebody took it over, could read what is of others or write beside its data."""
     root = os.environ["JOVE_DATA"].rsplit("/var/", 1)[0]
-    return "reached:" + " ".join(path for path, mode in (("state.toml", "r"), ("var/web/note", "w")) if can(os.path.join(root, path), mode))
+    tried = (("state.toml", "r"), ("var/web/note", "w"), ("var/web/tls/certificate.pem", "r"), ("run/web/nginx.pid", "r"))
+    return "reached:" + " ".join(path for path, mode in tried if can(os.path.join(root, path), mode))
 
 
 def can(path, mode):
