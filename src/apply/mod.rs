@@ -66,6 +66,7 @@ impl Workshop<'_> {
             work: self.layout.root(),
             jobs: self.jobs.max(4),
             distrust: self.distrust,
+            lists: None,
         }
     }
 }

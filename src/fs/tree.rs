@@ -3,6 +3,7 @@
 //! Nothing here follows a link below the root it is given.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
@@ -72,8 +73,7 @@ pub fn digest_tree(root: &Path) -> io::Result<Vec<Entry>> {
 /// # Errors
 /// As for [`digest_tree`].
 pub fn digest_tree_of(root: &Path, skip: Skip) -> io::Result<Vec<Entry>> {
-    let known = Known::default();
-    walk(root, skip)?.into_par_iter().map(|found| entry(root, found, &known)).collect()
+    entries(walk(root, skip)?, |found| entry(root, found, &Known::default()))
 }
 
 /// [`make_read_only`] and [`digest_tree`] in one pass, which reads no file whose digest is known.
@@ -81,14 +81,12 @@ pub fn digest_tree_of(root: &Path, skip: Skip) -> io::Result<Vec<Entry>> {
 /// # Errors
 /// As for [`digest_tree`], and what changing a mode fails with.
 pub fn seal_tree(root: &Path, known: &Known) -> io::Result<Vec<Entry>> {
-    let found = walk(root, NOTHING)?;
-    let sealed = |found: Found| {
+    let sealed = entries(walk(root, NOTHING)?, |found| {
         close(&root.join(&found.path), &found.metadata)?;
         entry(root, found, known)
-    };
-    let entries = found.into_par_iter().map(sealed).collect();
+    });
     set_mode(root, 0o555)?;
-    entries
+    sealed
 }
 
 /// Takes away all rights to write: files get 0444 or 0555, folders 0555, `root` too.
@@ -110,6 +108,27 @@ pub fn sealed_mode(kind: &EntryKind) -> Option<u32> {
         EntryKind::File { executable: true, .. } | EntryKind::Folder => Some(0o555),
         EntryKind::Link { .. } => None,
     }
+}
+
+/// What these things are. A file that has several of these names is read once.
+fn entries(found: Vec<Found>, entry: impl Fn(Found) -> io::Result<Entry> + Sync) -> io::Result<Vec<Entry>> {
+    let mut firsts: HashMap<(u64, u64), usize> = HashMap::new();
+    let mut twins: Vec<Option<usize>> = Vec::with_capacity(found.len());
+    for (place, Found { metadata, .. }) in found.iter().enumerate() {
+        let is_shared = metadata.is_file() && metadata.nlink() > 1;
+        let first = is_shared.then(|| *firsts.entry((metadata.dev(), metadata.ino())).or_insert(place));
+        twins.push(first.filter(|first| *first != place));
+    }
+    let made = found.into_par_iter().zip(&twins).map(|(found, twin)| match twin {
+        None => entry(found),
+        // Its kind is that of the first, which is known when all are.
+        Some(_) => Ok(Entry { path: found.path, kind: EntryKind::Folder }),
+    });
+    let mut made = made.collect::<io::Result<Vec<Entry>>>()?;
+    for (place, first) in twins.iter().enumerate().filter_map(|(place, first)| Some((place, (*first)?))) {
+        made[place].kind = made[first].kind.clone();
+    }
+    Ok(made)
 }
 
 fn entry(root: &Path, found: Found, known: &Known) -> io::Result<Entry> {
@@ -296,15 +315,24 @@ fn loosen(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The bytes on disk that removing a tree would free: blocks of files with no other name. What cannot be read counts nothing.
+/// The bytes on disk that removing a tree would free: blocks of files that have no name elsewhere. What cannot be read counts
+/// nothing.
 #[must_use]
 pub fn occupied_bytes(path: &Path) -> u64 {
-    let blocks = |metadata: &Metadata| {
-        let free = metadata.is_dir() || metadata.nlink() == 1;
-        if free { metadata.blocks() * 512 } else { 0 }
-    };
-    let below: u64 = walk(path, NOTHING).iter().flatten().map(|found| blocks(&found.metadata)).sum();
-    below + path.symlink_metadata().map_or(0, |metadata| blocks(&metadata))
+    let blocks = |metadata: &Metadata| metadata.blocks() * 512;
+    let own = path.symlink_metadata().map_or(0, |metadata| if is_alone(&metadata) { blocks(&metadata) } else { 0 });
+    let mut shared: HashMap<(u64, u64), u64> = HashMap::new();
+    let below = walk(path, NOTHING).unwrap_or_default().into_iter().map(|Found { metadata, .. }| {
+        let names = shared.entry((metadata.dev(), metadata.ino())).or_default();
+        *names += 1;
+        // Its last name goes, too.
+        if is_alone(&metadata) || *names == metadata.nlink() { blocks(&metadata) } else { 0 }
+    });
+    own + below.sum::<u64>()
+}
+
+fn is_alone(metadata: &Metadata) -> bool {
+    metadata.is_dir() || metadata.nlink() == 1
 }
 
 /// Makes everything written so far on the file system of `path` durable, with one call.

@@ -23,6 +23,7 @@ use crate::plan::{Desired, Plan, Snapshot, desire, source};
 use crate::platform::Platform;
 use crate::profile::{self, Definition, Request, Unloaded};
 use crate::progress::Reporter;
+use crate::provider::deb::lists::Lists;
 use crate::recipe::{Allot, Catalogue, EdgeKind, Stack, Surroundings, resolve};
 use crate::state::{Allotter, Identity, Registry, State, run};
 use crate::store::Store;
@@ -136,7 +137,10 @@ pub fn prepare(place: &Place, wishes: &Wishes, report: &Reporter) -> OpResult<Pr
     let mut graph_of_stack = graph(&stack)?;
     let lock_path = lock_path(place);
     let lock = Lock::read(&lock_path)?.unwrap_or_default();
-    let pinned = pin::pin(&Pinning { place, loaded: &loaded, stack: &stack, wishes, report }, lock, state)?;
+    let lists = Lists::default();
+    let pinning = Pinning { place, loaded: &loaded, stack: &stack, wishes, report, lists: &lists };
+    let pinned = pin::pin(&pinning, lock, state)?;
+    drop(lists);
     for (user, spare) in &pinned.awake {
         stack.wake(spare, user);
     }

@@ -44,6 +44,8 @@ pub struct Kit<'a> {
     pub jobs: usize,
     /// Hash what is cached again before it is used (`verify --repair`).
     pub distrust: bool,
+    /// Lists of Debian packages that were read for other parts, where some are resolved one after another.
+    pub lists: Option<&'a deb::lists::Lists>,
 }
 
 /// One thing from outside, as the lock has it: content, never a host.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use insta::assert_snapshot;
+use rattler_conda_types::{MatchSpec, Matches as _, PackageName, PackageRecord, ParseStrictness, VersionWithSource};
 
 use crate::life::Life;
 
@@ -247,4 +248,71 @@ fn a_cache_that_was_edited_by_hand_is_seen_and_filled_again() {
     let told = life.run(&["install", "--offline", "--force", "tools"]).code(1);
     assert!(told.stderr().contains("tool-0-h"), "{}", told.stderr());
     assert_eq!(life.run(&["run", "tools", "--", "tool"]).success().stdout(), "words of %s\n", "what runs is as it was");
+}
+
+/// What conda-forge has of the packages that recipes name, as far as its records are at hand.
+fn records() -> Vec<PackageRecord> {
+    let lines = include_str!("conda/records.txt").lines().filter(|line| !line.starts_with('#'));
+    let record = |line: &str| {
+        let [name, version, build] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let version: VersionWithSource = version.parse().expect("a version");
+        PackageRecord::new(PackageName::try_from(name).expect("a name"), version, build.parse().expect("a build"))
+    };
+    lines.map(record).collect()
+}
+
+/// The wishes for conda packages of every recipe, with its name.
+fn wishes() -> Vec<(String, String)> {
+    fn within(value: &toml::Value, found: &mut Vec<String>) {
+        match value {
+            toml::Value::Table(table) => {
+                let own = table.get("conda").and_then(toml::Value::as_array).into_iter().flatten();
+                found.extend(own.filter_map(|wish| wish.as_str().map(str::to_owned)));
+                table.values().for_each(|value| within(value, found));
+            }
+            toml::Value::Array(list) => list.iter().for_each(|value| within(value, found)),
+            toml::Value::String(_)
+            | toml::Value::Integer(_)
+            | toml::Value::Float(_)
+            | toml::Value::Boolean(_)
+            | toml::Value::Datetime(_) => {}
+        }
+    }
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");
+    let mut wishes = Vec::new();
+    for entry in fs_err::read_dir(recipes).expect("recipes").flatten().filter(|entry| entry.path().is_dir()) {
+        let text = fs_err::read_to_string(entry.path().join("recipe.toml")).expect("a recipe");
+        let recipe: toml::Table = text.parse().expect("TOML");
+        let mut found = Vec::new();
+        within(&toml::Value::Table(recipe), &mut found);
+        let name = entry.file_name().to_string_lossy().into_owned();
+        wishes.extend(found.into_iter().filter(|wish| !wish.contains("${")).map(|wish| (name.clone(), wish)));
+    }
+    wishes.sort();
+    wishes.dedup();
+    wishes
+}
+
+/// A name that is declared was looked up: in the records, or it is told that none is at hand.
+#[test]
+fn the_conda_packages_of_recipes_are_those_of_the_records() {
+    let guide = include_str!("../../docs/recipes.md");
+    let (records, wishes) = (records(), wishes());
+    assert!(wishes.iter().any(|(recipe, _)| recipe == "postgresql"), "{wishes:?}");
+    for (recipe, wish) in wishes {
+        let spec =
+            MatchSpec::from_str(&wish, ParseStrictness::Strict).unwrap_or_else(|error| panic!("{wish}: {error}"));
+        let name = spec.name.to_string();
+        let row = guide
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{recipe}` |")) && line.contains(&format!("`{name}`")));
+        let row =
+            row.unwrap_or_else(|| panic!("docs/recipes.md does not say whether `{name}` of `{recipe}` was found"));
+        let own: Vec<&PackageRecord> = records.iter().filter(|record| record.name.as_normalized() == name).collect();
+        assert_eq!(row.contains("in the records"), !own.is_empty(), "{row}");
+        assert!(
+            own.is_empty() || own.iter().any(|record| spec.matches(*record)),
+            "no record is `{wish}` of `{recipe}`"
+        );
+    }
 }

@@ -88,6 +88,9 @@ const WIPE_DATA: &[&str] =
 const PYTHON: &[&str] =
     &["fetch-before-insert", "fetch-after-insert", "python-before-install", "python-before-bytecode"];
 
+/// Those of other providers are with what else is tested of them.
+const PROVIDERS: [&[&str]; 3] = [crate::deb::CHECKPOINTS, crate::git::CHECKPOINTS, crate::source::CHECKPOINTS];
+
 /// Those of conda packages: `tests/it/conda.rs` makes some.
 const CONDA: &[&str] = &["conda-before-link", "conda-after-link"];
 
@@ -102,7 +105,7 @@ const WRITE: &str = "write-before-rename";
 
 #[test]
 fn no_checkpoint_is_forgotten() {
-    let apart = [PYTHON, CONDA, RELOAD, DATA, &[WRITE], crate::source::CHECKPOINTS];
+    let apart = [PYTHON, CONDA, RELOAD, DATA, &[WRITE]].into_iter().chain(PROVIDERS);
     let killed: BTreeSet<&str> = [FIRST, SWITCH, CHANGED, ROLLBACK, COLLECT, WIPE, WIPE_DATA]
         .into_iter()
         .chain(apart)

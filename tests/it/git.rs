@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use crate::life::Life;
 
+/// Killed at each of them an install goes on, and leaves nothing. Written twice it is the second time that it is passed: for the
+/// submodule.
+pub const CHECKPOINTS: &[&str] = &["git-before-fetch", "git-after-fetch", "git-after-archive", "git-after-checkout"];
+
 /// Runs git in a repository of the sandbox, as its user; gives what it prints.
 fn git(life: &Life, repository: &str, arguments: &[&str]) -> String {
     let folder = life.sandbox.path("work").join(repository);
@@ -258,5 +262,100 @@ fn an_address_that_is_none_is_told_where_it_is_written() {
         site(&life, address);
         let said = life.run(&["plan"]).code(1);
         assert!(said.stderr().contains(told), "{address}: {}", said.stderr());
+    }
+}
+
+/// A repository with a submodule, and where checkpoints are written.
+fn nested() -> (Life, PathBuf) {
+    let mut life = life();
+    repository(&life, "lib");
+    commit(&life, "lib", "lib.txt", "lib\n");
+    git(&life, "app", &["submodule", "--quiet", "add", "../lib", "vendor/lib"]);
+    git(&life, "app", &["commit", "--quiet", "--message", "with lib"]);
+    define(&life, "rev = 'main'\nsubmodules = true");
+    let checkpoint = life.sandbox.path("work/checkpoint");
+    life.sandbox.set("JOVE_CHECKPOINT_FILE", checkpoint.display());
+    (life, checkpoint)
+}
+
+fn steps() -> impl Iterator<Item = &'static str> {
+    CHECKPOINTS.iter().chain(&["fetch-before-insert", "fetch-after-insert", "object-before-seal"]).copied()
+}
+
+#[test]
+fn a_kill_at_every_step_of_a_first_install_is_made_good_by_the_next() {
+    let (life, checkpoint) = nested();
+    let lock = life.sandbox.folder().join("jove.lock");
+    for name in steps() {
+        for times in [1, 2].into_iter().filter(|times| *times == 1 || !name.starts_with("object")) {
+            life.sandbox.write(&checkpoint, vec![name; times].join("\n"));
+            life.run(&["install", "--quiet"]).signal(9);
+            assert!(!checkpoint.exists(), "{name} is not passed {times} times");
+            assert!(life.generation().is_none(), "{name}");
+            life.install();
+            assert_eq!(
+                (reads(&life, "hello.txt"), reads(&life, "vendor/lib/lib.txt")),
+                ("one\n".into(), "lib\n".into())
+            );
+            life.run(&["verify"]).success();
+            life.has_no_litter(name);
+            life.run(&["wipe", "--data", "--yes"]).success();
+            fs_err::remove_dir_all(life.sandbox.home().join(".cache")).expect("an empty cache");
+            // The second time what is locked is fetched, the first time it is found.
+            if times == 2 {
+                fs_err::remove_file(&lock).expect("no lock");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_kill_at_every_step_of_an_upgrade_leaves_what_runs() {
+    let (life, checkpoint) = nested();
+    life.install();
+    for name in steps() {
+        let before = reads(&life, "hello.txt");
+        commit(&life, "app", "hello.txt", &format!("{name}\n"));
+        life.sandbox.write(&checkpoint, name);
+        life.run(&["install", "--quiet", "--upgrade"]).signal(9);
+        assert!(!checkpoint.exists(), "{name} is not passed");
+        life.run(&["verify"]).success();
+        life.run(&["install", "--quiet", "--upgrade"]).success();
+        life.run(&["gc", "--keep", "0"]).success();
+        assert_ne!(before, format!("{name}\n"));
+        assert_eq!(reads(&life, "hello.txt"), format!("{name}\n"));
+        life.run(&["verify"]).success();
+        life.has_no_litter(name);
+    }
+}
+
+/// Stands in git's place: once, in a run of one kind, it leaves what a git that is killed leaves, and kills who runs it.
+const DEADLY: &str = "#!/bin/sh\nif [ -e ARM ] && word=$(cat ARM) && case \" $* \" in *\" $word \"*) true ;; *) false ;; esac; then\n\
+    rm ARM\nmkdir -p objects/pack refs\n[ -e HEAD ] || echo 'ref: refs/heads/main' > HEAD\n\
+    touch shallow.lock config.lock HEAD.lock objects/pack/tmp_pack_Ab12Cd\nkill -9 $PPID\nexec sleep 1000\nfi\nexec REAL \"$@\"\n";
+
+#[test]
+fn what_a_killed_git_left_in_the_cache_stops_nobody() {
+    let (mut life, _) = nested();
+    let search = life.sandbox.var("PATH");
+    let found = search.split(':').map(|folder| PathBuf::from(folder).join("git")).find(|path| path.exists());
+    let arm = life.sandbox.path("work/arm");
+    let script =
+        DEADLY.replace("ARM", &arm.display().to_string()).replace("REAL", &found.expect("git").display().to_string());
+    let tool = life.sandbox.write("tools/git", script);
+    fs_err::set_permissions(&tool, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("mode");
+    life.sandbox.set("PATH", format!("{}:{search}", life.sandbox.folder().join("tools").display()));
+    for word in ["init", "fetch", "archive"] {
+        life.sandbox.write(&arm, word);
+        life.run(&["install", "--quiet"]).signal(9);
+        assert!(!arm.exists(), "{word}");
+        life.is_quiet();
+        assert!(life.generation().is_none(), "{word}");
+        life.install();
+        assert_eq!(reads(&life, "hello.txt"), "one\n", "{word}");
+        life.run(&["verify"]).success();
+        life.has_no_litter(word);
+        life.run(&["wipe", "--data", "--yes"]).success();
+        fs_err::remove_dir_all(life.sandbox.home().join(".cache")).expect("an empty cache");
     }
 }

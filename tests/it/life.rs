@@ -1,14 +1,18 @@
 //! What tests of a project's life share: waiting without sleeping, a project in a sandbox, what its supervisor says.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::sandbox::{Output, Said, Sandbox};
 
+/// How long anything may take to happen.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Asks until there is an answer. Nobody tells, so it is asked again and again, within a bound.
 #[track_caller]
 pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + PATIENCE;
     loop {
         if let Some(answer) = ask() {
             return answer;
@@ -103,11 +107,49 @@ impl Life {
         }
     }
 
+    /// Nothing is left of a run that was killed: no part of a download, no half object, nothing that git was about to write.
+    #[track_caller]
+    pub fn has_no_litter(&self, when: &str) {
+        let cache = self.sandbox.home().join(".cache/jove-install");
+        let copies = cache.join("git");
+        let is_litter = |path: &Path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let is_of_git = name.ends_with(".lock") || name.starts_with("tmp_");
+            let signs = [".archive-", ".damaged-", ".part", ".tmp", ".trash-"];
+            signs.iter().any(|sign| name.starts_with(sign)) || (is_of_git && path.starts_with(&copies))
+        };
+        let places = [cache, self.prefix()];
+        let entries = places.iter().flat_map(walkdir::WalkDir::new).flatten();
+        let litter = entries.map(walkdir::DirEntry::into_path).filter(|path| is_litter(path));
+        let litter: Vec<PathBuf> = litter.chain(half_objects(&self.prefix().join("store"))).collect();
+        assert!(litter.is_empty(), "{when}: {litter:#?}");
+    }
+
     /// No process of this home is left.
     #[track_caller]
     pub fn is_quiet(&self) {
-        until("the end of all processes", || self.sandbox.processes().is_empty().then_some(()));
+        let end = Instant::now() + PATIENCE;
+        while !self.sandbox.processes().is_empty() {
+            assert!(Instant::now() < end, "they have not ended: {:#?}", self.sandbox.processes());
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
     }
+}
+
+/// The names in a folder; none if it is not there.
+pub fn names(folder: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Folders of a store without a manifest, manifests without a folder.
+pub fn half_objects(store: &Path) -> Vec<PathBuf> {
+    let names = names(store);
+    let other = |name: &String| match name.strip_suffix(".manifest.json") {
+        Some(folder) => folder.to_owned(),
+        None => format!("{name}.manifest.json"),
+    };
+    names.iter().filter(|name| !names.contains(&other(name))).map(|name| store.join(name)).collect()
 }
 
 fn open_up(path: &Path, mode: u32) {

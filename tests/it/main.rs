@@ -10,6 +10,7 @@ mod boot;
 mod conda;
 mod crash;
 mod cron;
+mod deb;
 mod docs;
 mod doctor;
 mod dump;

@@ -1,13 +1,12 @@
 //! Archives and programs built from source: mirrors and one digest, builds in a sandbox, and what goes wrong with both.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use insta::assert_snapshot;
 use jove_install::digest::{Digest, Sha256};
 use jove_install::sandbox::Machine;
 
-use crate::life::Life;
+use crate::life::{Life, until};
 
 /// Killed at each of them a build goes on from the start, and leaves nothing.
 pub const CHECKPOINTS: &[&str] = &["source-before-build", "source-after-build"];
@@ -305,7 +304,10 @@ fn a_build_is_killed() {
     life.define(&source(&life, &sha256, BUILD));
     let file = life.sandbox.path("work/checkpoint");
     life.sandbox.set("JOVE_CHECKPOINT_FILE", file.display());
-    for name in CHECKPOINTS {
+    let others = ["fetch-before-insert", "fetch-after-insert", "object-before-seal", "object-after-build"];
+    for name in CHECKPOINTS.iter().chain(&others) {
+        // What was fetched before is asked for again.
+        let _ = fs_err::remove_dir_all(life.sandbox.home().join(".cache"));
         life.sandbox.write(&file, name);
         let _ = life.run(&["install", "--quiet"]);
         assert!(!file.exists(), "{name} is not passed");
@@ -314,6 +316,37 @@ fn a_build_is_killed() {
     life.install();
     assert_eq!(life.run(&["run", "tools", "--", "tool"]).success().stdout(), "tool 1.2\n");
     leaves_no_scratch(&life);
-    let prefix: &Path = &life.prefix();
-    assert!(prefix.exists());
+    life.has_no_litter("a build");
+}
+
+#[test]
+fn a_build_whose_installer_is_killed_ends_with_it_and_what_runs_stays() {
+    let (life, sha256) = life(SOURCES);
+    life.define(&source(&life, &sha256, BUILD));
+    life.run(&["install", "--no-start", "--quiet"]).success();
+    let waits = "build = ['mkdir $JOVE_OBJECT/bin && echo half > $JOVE_OBJECT/bin/tool', 'sleep 1000 & sleep 1000']";
+    life.define(&source(&life, &sha256, waits));
+    let mut installer = life.sandbox.command(&["install", "--quiet"]).spawn().expect("it starts");
+    until("a half object", || {
+        let files = walkdir::WalkDir::new(life.prefix().join("store")).into_iter().flatten();
+        let mut files = files.filter(|entry| entry.file_name() == "tool" && entry.file_type().is_file());
+        files.find(|entry| fs_err::read_to_string(entry.path()).is_ok_and(|text| text == "half\n"))
+    });
+    installer.kill().expect("killed");
+    installer.wait().expect("it is dead");
+    if Machine::current().namespaces.is_ok() {
+        life.is_quiet();
+    }
+    assert_eq!(life.run(&["run", "tools", "--", "tool"]).success().stdout(), "tool 1.2\n");
+    life.run(&["verify"]).success();
+    life.define(&source(
+        &life,
+        &sha256,
+        "build = ['./configure', 'sed -i s/1.2/1.3/ tool.in', './install $JOVE_OBJECT']",
+    ));
+    life.install();
+    assert_eq!(life.run(&["run", "tools", "--", "tool"]).success().stdout(), "tool 1.3\n");
+    life.run(&["gc", "--keep", "0"]).success();
+    leaves_no_scratch(&life);
+    life.has_no_litter("a build");
 }

@@ -157,3 +157,30 @@ fn freed_bytes_do_not_count_files_with_another_name() {
     std::fs::hard_link(root.join("big"), folder.path().join("other")).expect("linked");
     assert!(alone >= 1 << 20 && occupied_bytes(&root) < 1 << 20);
 }
+
+#[test]
+fn a_file_of_several_names_is_one_file_in_all_that_is_done() {
+    let folder = tempfile::tempdir().expect("folder");
+    let root = folder.path().join("tree");
+    std::fs::create_dir_all(root.join("sub")).expect("made");
+    std::fs::write(root.join("big"), vec![1; 1 << 20]).expect("written");
+    std::fs::write(root.join("other"), vec![1; 1 << 20]).expect("written");
+    let apart = digest_tree(&root).expect("digested");
+    std::fs::remove_file(root.join("other")).expect("removed");
+    for name in ["other", "sub/third"] {
+        std::fs::hard_link(root.join("big"), root.join(name)).expect("linked");
+    }
+    let sealed = seal_tree(&root, &Known::default()).expect("sealed");
+    assert_eq!(
+        sealed.iter().map(|entry| entry.path.to_str().expect("text")).collect::<Vec<_>>(),
+        ["big", "other", "sub", "sub/third"]
+    );
+    assert_eq!((&sealed[0], &sealed[1]), (&apart[0], &apart[1]), "the same as of files apart");
+    assert_eq!(sealed[3].kind, sealed[0].kind);
+    assert_eq!(sealed[2].kind, EntryKind::Folder);
+    assert_eq!(modes(&root), ["big 444", "other 444", "sub 555", "sub/third 444"]);
+    sync_filesystem(folder.path()).expect("synced");
+    let bytes = occupied_bytes(&root);
+    assert!((1 << 20..2 << 20).contains(&bytes), "{bytes}");
+    remove_tree(&root).expect("removed");
+}

@@ -25,6 +25,7 @@ use crate::ops::prepare::{Loaded, Wishes};
 use crate::plan::{ResolvedPackages, ResolvedPython};
 use crate::platform::Platform;
 use crate::progress::Reporter;
+use crate::provider::deb::lists::Lists;
 use crate::recipe::{OptionValue, ResolvedPart, Stack};
 use crate::state::State;
 
@@ -40,6 +41,8 @@ pub struct Pinning<'a> {
     pub wishes: &'a Wishes,
     /// Who hears of it.
     pub report: &'a Reporter,
+    /// Lists of Debian packages that were read for a part, for the next ones.
+    pub lists: &'a Lists,
 }
 
 /// What came of it.

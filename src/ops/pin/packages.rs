@@ -57,6 +57,7 @@ impl Bench {
             work: pinning.place.layout.root(),
             jobs: 4,
             distrust: false,
+            lists: Some(pinning.lists),
         }
     }
 }

@@ -1,15 +1,17 @@
-//! Making the environment: packages unpacked beside each other inside the object, checked together, then linked into place.
+//! Making the environment: packages unpacked beside each other inside the object, checked together, then put into place: files in
+//! which nothing names the environment are moved there, the others written again.
 //!
 //! Nothing of the cache is linked: every file of the object was written for it alone, so that what a user does to it is done to
 //! nothing else. No script of a package is run.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rattler::install::{ExternalSymlinkPolicy, InstallError, InstallOptions, PythonInfo, link_package_sync};
-use rattler_conda_types::package::{DistArchiveIdentifier, PathsJson};
+use rattler_conda_types::package::{DistArchiveIdentifier, PathType, PathsEntry as PackedEntry, PathsJson};
 use rattler_conda_types::prefix::Prefix;
 use rattler_conda_types::prefix_record::PathsEntry;
 use rattler_conda_types::{PackageRecord, PrefixRecord, RepoDataRecord, Subdir};
@@ -102,7 +104,10 @@ pub fn link(
         .map(|((member, unpacked), placed)| (member, unpacked, placed))
         .collect();
     together.par_iter().try_for_each(|(member, unpacked, placed)| {
-        let entries = link_one(unpacked, placed, &prefix, python.as_ref(), subdir)?;
+        let (plain, other) = parted(unpacked, placed);
+        let mut entries = link_one(unpacked, other, &prefix, python.as_ref(), subdir)?;
+        entries.extend(move_all(unpacked, plain, object)?);
+        entries.sort_by(|one, other| one.relative_path.cmp(&other.relative_path));
         remember(member.pin, unpacked, entries, object)
     })?;
     checkpoint::pass("conda-after-link");
@@ -131,15 +136,53 @@ fn python(unpacked: &[Unpacked], subdir: Subdir) -> Result<Option<PythonInfo>, L
     PythonInfo::from_version(index.version.version(), site, subdir).map(Some).map_err(|error| wrong(error.to_string()))
 }
 
+/// The files that can go into place as they are, and all else: nothing in them names the environment, their places are those that
+/// they have in the package, and what is remembered of them is known.
+fn parted(unpacked: &Unpacked, placed: &Placed) -> (Vec<PackedEntry>, Vec<PackedEntry>) {
+    let is_plain = |entry: &PackedEntry| {
+        entry.path_type == PathType::HardLink
+            && entry.prefix_placeholder.is_none()
+            && entry.sha256.is_some()
+            && entry.size_in_bytes.is_some()
+            && !unpacked.index.noarch.is_python()
+    };
+    placed.entries.iter().cloned().partition(is_plain)
+}
+
+/// Moves files into place, and says of them what linking them would say.
+fn move_all(unpacked: &Unpacked, plain: Vec<PackedEntry>, object: &Path) -> Result<Vec<PathsEntry>, LinkError> {
+    let folders: BTreeSet<&Path> = plain.iter().filter_map(|entry| entry.relative_path.parent()).collect();
+    for folder in folders {
+        let folder = object.join(folder);
+        fs::create_dir_all(&folder).map_err(at(&folder))?;
+    }
+    let moved = plain.into_iter().map(|entry| {
+        let place = object.join(&entry.relative_path);
+        fs::rename(unpacked.folder.join(&entry.relative_path), &place).map_err(at(&place))?;
+        Ok(PathsEntry {
+            relative_path: entry.relative_path,
+            original_path: None,
+            path_type: entry.path_type.into(),
+            no_link: entry.no_link,
+            sha256: entry.sha256,
+            sha256_in_prefix: None,
+            size_in_bytes: entry.size_in_bytes,
+            file_mode: None,
+            prefix_placeholder: None,
+        })
+    });
+    moved.collect()
+}
+
 fn link_one(
     unpacked: &Unpacked,
-    placed: &Placed,
+    entries: Vec<PackedEntry>,
     prefix: &Prefix,
     python: Option<&PythonInfo>,
     subdir: Subdir,
 ) -> Result<Vec<PathsEntry>, LinkError> {
     let options = InstallOptions {
-        paths_json: Some(PathsJson { paths: placed.entries.clone(), ..unpacked.paths.clone() }),
+        paths_json: Some(PathsJson { paths: entries, ..unpacked.paths.clone() }),
         index_json: Some(unpacked.index.clone()),
         allow_symbolic_links: Some(true),
         // The unpacked files are this object's own, and their first names go with the work.
@@ -151,9 +194,8 @@ fn link_one(
         ..InstallOptions::default()
     };
     // Nothing clashes any more, so that nobody has to keep a registry of it.
-    let (mut entries, _) = link_package_sync(&unpacked.folder, prefix, Arc::default(), options)
+    let (entries, _) = link_package_sync(&unpacked.folder, prefix, Arc::default(), options)
         .map_err(|error| LinkError::Link { package: unpacked.file.clone(), why: told(&error) })?;
-    entries.sort_by(|one, other| one.relative_path.cmp(&other.relative_path));
     Ok(entries)
 }
 

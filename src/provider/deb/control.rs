@@ -1,8 +1,14 @@
 //! Paragraphs of `Name: value` lines, as `Release`, `Packages` and `.sources` files have them. Borrows; copies nothing.
 
+use memchr::{memchr, memchr_iter};
+
 /// The paragraphs of a text.
 pub fn paragraphs(text: &str) -> impl Iterator<Item = Paragraph<'_>> {
-    text.split("\n\n").map(Paragraph).filter(|paragraph| !paragraph.0.trim().is_empty())
+    let ends = memchr::memmem::find_iter(text.as_bytes(), b"\n\n").chain([text.len()]);
+    let mut from = 0;
+    // An empty line is two bytes, the end of the text none: what is beyond is empty.
+    ends.map(move |end| Paragraph(text.get(std::mem::replace(&mut from, end + 2)..end).unwrap_or("")))
+        .filter(|paragraph| !paragraph.0.trim().is_empty())
 }
 
 /// One paragraph.
@@ -21,8 +27,9 @@ impl<'a> Paragraph<'a> {
                 let end = field_end(rest);
                 let field = &rest[..end];
                 rest = rest[end..].strip_prefix('\n').unwrap_or("");
-                if let Some((name, value)) = field.split_once(':').filter(|_| !field.starts_with('#')) {
-                    return Some((name, value.trim()));
+                let colon = memchr(b':', field.as_bytes()).filter(|_| !field.starts_with('#'));
+                if let Some(colon) = colon {
+                    return Some((&field[..colon], field[colon + 1..].trim()));
                 }
             }
         })
@@ -38,14 +45,8 @@ impl<'a> Paragraph<'a> {
 /// A field ends before a line that does not begin with white space.
 fn field_end(text: &str) -> usize {
     let bytes = text.as_bytes();
-    let mut from = 0;
-    while let Some(at) = text[from..].find('\n').map(|at| from + at) {
-        if !matches!(bytes.get(at + 1), Some(b' ' | b'\t')) {
-            return at;
-        }
-        from = at + 1;
-    }
-    text.len()
+    let goes_on = |at: usize| matches!(bytes.get(at + 1), Some(b' ' | b'\t'));
+    memchr_iter(b'\n', bytes).find(|at| !goes_on(*at)).unwrap_or(bytes.len())
 }
 
 #[cfg(test)]

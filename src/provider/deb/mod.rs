@@ -16,6 +16,7 @@
 pub mod closure;
 pub mod control;
 pub mod index;
+pub mod lists;
 pub mod package;
 pub mod patch;
 pub mod relation;
@@ -29,6 +30,7 @@ pub mod version;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -41,6 +43,7 @@ use self::package::PackageError;
 use self::patch::PatchError;
 use self::source::{Source, architecture, of_machine};
 use super::{Kit, Pinned, PinnedFile, ProvideError, Provider, Realised};
+use crate::checkpoint;
 use crate::net::{self, CacheError, FetchError, NetError, Wanted};
 use crate::platform::Platform;
 
@@ -189,8 +192,11 @@ impl Packages {
 
     fn pins(&self, kit: &Kit<'_>) -> Result<Vec<Pinned>, DebError> {
         let sources = self.sources()?;
-        let texts = sources.iter().map(|source| suite::packages(kit, source, &machine()));
-        let texts = texts.collect::<Result<Vec<_>, _>>()?;
+        let read = |source: &Source| {
+            let read = || suite::packages(kit, source, &machine());
+            kit.lists.map_or_else(|| read().map(Arc::new), |lists| lists.of(source, read))
+        };
+        let texts = sources.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let mut index = Index::default();
         for (archive, text) in
             texts.iter().enumerate().flat_map(|(archive, texts)| texts.iter().map(move |text| (archive, text)))
@@ -209,11 +215,12 @@ impl Packages {
             let files = glob::glob(&pattern).into_iter().flatten().filter_map(Result::ok);
             let to = cure.to.replace(OBJECT, &folder.display().to_string());
             let mut cured = false;
-            for file in files.filter(|file| file.is_file()) {
+            for names in patch::by_file(files.filter(|file| file.is_file()))? {
+                let Some(file) = names.first() else { continue };
                 let text =
-                    std::fs::read_to_string(&file).map_err(|source| DebError::Io { path: file.clone(), source })?;
+                    std::fs::read_to_string(file).map_err(|source| DebError::Io { path: file.clone(), source })?;
                 if text.contains(&cure.from) {
-                    patch::replace(&file, text.replace(&cure.from, &to).as_bytes())?;
+                    patch::replace(&names, text.replace(&cure.from, &to).as_bytes())?;
                     cured = true;
                 }
             }
@@ -317,13 +324,18 @@ impl Provider for Packages {
 
     fn realise(&self, kit: &Kit<'_>, pins: &[Pinned], folder: &Path) -> Result<Realised, ProvideError> {
         let files = pins.iter().flat_map(|pin| &pin.files).map(|file| kit.cache.path(&file.sha256, &file.file));
-        let files: Vec<PathBuf> = files.collect();
-        files
-            .par_iter()
-            .map(|file| package::unpack(file, folder))
-            .collect::<Result<Vec<()>, _>>()
-            .map_err(DebError::from)?;
+        let mut files: Vec<PathBuf> = files.collect();
+        // The largest first, each to whoever is free: one that came last would be waited for alone.
+        files.sort_by_cached_key(|file| std::cmp::Reverse(file.metadata().map_or(0, |facts| facts.len())));
+        let unpack = |file: &PathBuf| -> Result<(), PackageError> {
+            package::unpack(file, folder)?;
+            checkpoint::pass("deb-after-package");
+            Ok(())
+        };
+        files.iter().par_bridge().try_for_each(unpack).map_err(DebError::from)?;
+        checkpoint::pass("deb-before-patch");
         patch::patch(folder).map_err(DebError::from)?;
+        checkpoint::pass("deb-after-patch");
         self.cure(folder)?;
         Ok(Realised::default())
     }

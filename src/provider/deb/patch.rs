@@ -1,15 +1,17 @@
 //! Makes programs and libraries find each other below their folder: interpreter and library path of ELF files, shebangs.
 //!
-//! Always from the file as it was packed, and written whole beside it: patchers ruin files that they patch twice.
+//! Always from the file as it was packed, and written whole beside it: patchers ruin files that they patch twice. A file that
+//! has several names is patched once and keeps them: drivers of graphics have one of 25 MB under thirteen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Permissions;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use arwen::elf::{ElfContainer, ElfError};
 use object::read::elf::{ElfFile64, FileHeader as _};
+use rayon::prelude::*;
 
 /// Why a file was not patched.
 #[derive(Debug, thiserror::Error)]
@@ -37,51 +39,67 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> PatchError {
     |source| PatchError::Io { path, source }
 }
 
+/// All names of one file.
+pub(super) type Names = Vec<PathBuf>;
+
 /// The files of a folder, by what must be done to them.
 #[derive(Debug, Default)]
 struct Found {
-    elves: Vec<PathBuf>,
-    scripts: Vec<PathBuf>,
+    elves: Vec<Names>,
+    scripts: Vec<Names>,
     libraries: BTreeSet<PathBuf>,
 }
 
 /// Patches everything below a folder.
 ///
 /// # Errors
-/// With the first file that could not be patched.
+/// With a file that could not be patched.
 pub fn patch(folder: &Path) -> Result<(), PatchError> {
     let found = find(folder)?;
     let interpreter = interpreter(folder);
     let run_path = run_path(folder, &found.libraries);
-    for path in &found.elves {
-        patch_elf(path, folder, interpreter.as_deref(), &run_path)?;
+    found.elves.par_iter().try_for_each(|names| patch_elf(names, folder, interpreter.as_deref(), &run_path))?;
+    found.scripts.iter().try_for_each(|names| patch_shebang(names, folder))
+}
+
+/// Puts paths together that name one file, in the order of their first.
+///
+/// # Errors
+/// With a path that cannot be looked at.
+pub(super) fn by_file(paths: impl IntoIterator<Item = PathBuf>) -> Result<Vec<Names>, PatchError> {
+    let mut files: Vec<Names> = Vec::new();
+    let mut known = BTreeMap::new();
+    for path in paths {
+        let facts = std::fs::symlink_metadata(&path).map_err(at(&path))?;
+        let place = *known.entry((facts.dev(), facts.ino())).or_insert(files.len());
+        match files.get_mut(place) {
+            Some(names) => names.push(path),
+            None => files.push(vec![path]),
+        }
     }
-    for path in &found.scripts {
-        patch_shebang(path, folder)?;
-    }
-    Ok(())
+    Ok(files)
 }
 
 fn find(folder: &Path) -> Result<Found, PatchError> {
-    let mut found = Found::default();
+    let (mut elves, mut scripts, mut libraries) = (Vec::new(), Vec::new(), BTreeSet::new());
     for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
         let entry = entry.map_err(|error| at(folder)(error.into()))?;
         let path = entry.path();
         let name = entry.file_name().to_string_lossy();
         let is_library = name.ends_with(".so") || name.contains(".so.");
         if is_library && let Some(parent) = path.parent() {
-            found.libraries.insert(parent.to_owned());
+            libraries.insert(parent.to_owned());
         }
         if !entry.file_type().is_file() {
             continue;
         }
         match head(path)? {
-            [0x7f, b'E', b'L', b'F'] => found.elves.push(path.to_owned()),
-            [b'#', b'!', ..] => found.scripts.push(path.to_owned()),
+            [0x7f, b'E', b'L', b'F'] => elves.push(path.to_owned()),
+            [b'#', b'!', ..] => scripts.push(path.to_owned()),
             _ => {}
         }
     }
-    Ok(found)
+    Ok(Found { elves: by_file(elves)?, scripts: by_file(scripts)?, libraries })
 }
 
 fn head(path: &Path) -> Result<[u8; 4], PatchError> {
@@ -122,8 +140,10 @@ fn run_path(folder: &Path, libraries: &BTreeSet<PathBuf>) -> String {
     libraries.iter().filter(is_usual).map(|path| path.display().to_string()).collect::<Vec<_>>().join(":")
 }
 
-fn patch_elf(path: &Path, folder: &Path, interpreter: Option<&Path>, run_path: &str) -> Result<(), PatchError> {
-    let is_loader = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ld-linux"));
+fn patch_elf(names: &[PathBuf], folder: &Path, interpreter: Option<&Path>, run_path: &str) -> Result<(), PatchError> {
+    let Some(path) = names.first() else { return Ok(()) };
+    let is_of_loader = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with("ld-linux");
+    let is_loader = names.iter().filter_map(|path| path.file_name()).any(is_of_loader);
     let bytes = std::fs::read(path).map_err(at(path))?;
     // Objects for linking, and files of other machines, have no library path to set.
     let Some(shape) = shape(&bytes).filter(|_| !is_loader) else { return Ok(()) };
@@ -136,8 +156,8 @@ fn patch_elf(path: &Path, folder: &Path, interpreter: Option<&Path>, run_path: &
             Some(roomy) => rewritten(&roomy, folder, interpreter, run_path),
             None => Err(error),
         })
-        .map_err(|error| PatchError::Elf { path: path.to_owned(), why: told(&error) })?;
-    replace(path, &patched)
+        .map_err(|error| PatchError::Elf { path: path.clone(), why: told(&error) })?;
+    replace(names, &patched)
 }
 
 /// What an ELF file is with the interpreter and the library path.
@@ -218,7 +238,8 @@ fn shape(bytes: &[u8]) -> Option<Shape> {
 }
 
 /// A script whose interpreter is in the folder is run by that one.
-fn patch_shebang(path: &Path, folder: &Path) -> Result<(), PatchError> {
+fn patch_shebang(names: &[PathBuf], folder: &Path) -> Result<(), PatchError> {
+    let Some(path) = names.first() else { return Ok(()) };
     let bytes = std::fs::read(path).map_err(at(path))?;
     let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return Ok(()) };
     let line = String::from_utf8_lossy(&bytes[2..end]);
@@ -237,16 +258,30 @@ fn patch_shebang(path: &Path, folder: &Path) -> Result<(), PatchError> {
     }
     let mut patched = format!("#!{} {rest}", own.display()).trim_end().to_owned().into_bytes();
     patched.extend_from_slice(&bytes[end..]);
-    replace(path, &patched)
+    replace(names, &patched)
 }
 
-/// Replaces a file as a whole: its other names, if it has some, keep the former content.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), PatchError> {
-    let mode = std::fs::metadata(path).map_err(at(path))?.permissions().mode();
-    let aside = path.with_extension("jove-patched");
-    std::fs::write(&aside, bytes).map_err(at(&aside))?;
-    std::fs::set_permissions(&aside, Permissions::from_mode(mode)).map_err(at(&aside))?;
-    std::fs::rename(&aside, path).map_err(at(path))
+/// Replaces a file as a whole under these names; others, if it has some, keep the former content.
+pub(super) fn replace(names: &[PathBuf], bytes: &[u8]) -> Result<(), PatchError> {
+    let [first, others @ ..] = names else { return Ok(()) };
+    let mode = std::fs::metadata(first).map_err(at(first))?.permissions().mode();
+    let new = aside(first);
+    std::fs::write(&new, bytes).map_err(at(&new))?;
+    std::fs::set_permissions(&new, Permissions::from_mode(mode)).map_err(at(&new))?;
+    std::fs::rename(&new, first).map_err(at(first))?;
+    for other in others {
+        let new = aside(other);
+        std::fs::hard_link(first, &new).map_err(at(&new))?;
+        std::fs::rename(&new, other).map_err(at(other))?;
+    }
+    Ok(())
+}
+
+/// A name beside a file that no other file's is: several are patched at once.
+fn aside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".jove-patched");
+    path.with_file_name(name)
 }
 
 #[cfg(test)]
@@ -294,6 +329,40 @@ mod tests {
         assert!(std::process::Command::new(&program).status().expect("it runs").success());
     }
 
+    #[test]
+    fn a_file_of_several_names_is_patched_once_and_keeps_them() {
+        let patched = |names: &[&str]| {
+            let folder = tempfile::tempdir().expect("folder");
+            let lib = folder.path().join("usr/lib");
+            std::fs::create_dir_all(lib.join("dri")).expect("made");
+            std::fs::copy("/bin/true", lib.join("liba.so.1")).expect("copied");
+            std::fs::write(lib.join("run"), "#!/usr/lib/liba.so.1 x\n").expect("written");
+            for name in names {
+                let first = if name.ends_with("run") { "run" } else { "liba.so.1" };
+                std::fs::hard_link(lib.join(first), lib.join(name)).expect("linked");
+            }
+            patch(folder.path()).expect("patched");
+            let read = |name: &str| {
+                let bytes = std::fs::read(lib.join(name)).expect("read");
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                (text.matches(&folder.path().display().to_string()).count(), bytes.len())
+            };
+            let inode = |name: &str| std::fs::metadata(lib.join(name)).expect("facts").ino();
+            for name in names {
+                let first = if name.ends_with("run") { "run" } else { "liba.so.1" };
+                assert_eq!(inode(name), inode(first), "{name}");
+                assert_eq!(read(name), read(first), "{name}");
+            }
+            let files = walkdir::WalkDir::new(folder.path()).into_iter().flatten();
+            let count = files.filter(|entry| entry.file_type().is_file()).count();
+            assert_eq!(count, names.len() + 2, "nothing else is left");
+            (read("liba.so.1"), read("run"))
+        };
+        let (alone, script) = patched(&[]);
+        assert!(alone.0 > 0 && script.0 == 1);
+        assert_eq!(patched(&["libb.so.1", "dri/x.so", "liba.so.2", "dri/run"]).1, script);
+    }
+
     /// Where the entries of a program's dynamic table are, and their tags up to the last.
     fn tags(bytes: &[u8]) -> (usize, Vec<u64>) {
         use object::read::elf::{Dyn as _, ProgramHeader as _};
@@ -324,7 +393,7 @@ mod tests {
         std::fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("permissions");
         let path = "/a/b:/c";
         assert!(rewritten(&bytes, folder.path(), None, path).is_err(), "no room, so that this tries something");
-        patch_elf(&program, folder.path(), None, path).expect("patched");
+        patch_elf(std::slice::from_ref(&program), folder.path(), None, path).expect("patched");
         let patched = std::fs::read(&program).expect("read");
         assert_eq!(ElfContainer::parse(&patched).expect("an ELF file").get_rpath(), ["/a/b", "/c"]);
         let (_, after) = tags(&patched);

@@ -1,124 +1,49 @@
 //! A whole archive, made and signed on the spot, and everything that may be wrong with one.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 
-use pgp::composed::{
-    ArmorOptions, CleartextSignedMessage, KeyType, SecretKeyParamsBuilder, SignedPublicKey, SignedSecretKey,
-};
-use pgp::types::Password;
-
+use self::archive::key;
 use super::source::written;
 use super::*;
-use crate::digest::Sha256;
 use crate::host::Host;
 use crate::net::{Cache, Client, Patience};
 use crate::progress;
 
-fn key() -> SignedSecretKey {
-    let mut params = SecretKeyParamsBuilder::default();
-    params
-        .key_type(KeyType::Ed25519Legacy)
-        .can_certify(true)
-        .can_sign(true)
-        .primary_user_id("Archive <a@example.org>".into());
-    params.build().expect("parameters").generate(rand::thread_rng()).expect("a key")
-}
+#[path = "../../../tests/it/deb/archive.rs"]
+mod archive;
 
-/// One file of a package: its path in the tar, and its content or, as `-> target`, a link.
+/// One file of a package: its path in the tar, and its content.
 type Content = (&'static str, &'static str);
-
-/// A package as `dpkg-deb` makes it.
-fn deb(files: &[Content], packing: &str) -> Vec<u8> {
-    let mut tar = tar::Builder::new(Vec::new());
-    for (path, content) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_mode(0o4755);
-        if let Some(target) = content.strip_prefix("-> ") {
-            header.set_entry_type(tar::EntryType::Symlink);
-            header.set_size(0);
-            tar.append_link(&mut header, path, target).expect("link");
-        } else {
-            header.set_size(content.len() as u64);
-            // The library refuses to write what a hostile packer would.
-            header.as_gnu_mut().expect("gnu").name[..path.len()].copy_from_slice(path.as_bytes());
-            header.set_cksum();
-            tar.append(&header, content.as_bytes()).expect("file");
-        }
-    }
-    let plain = tar.into_inner().expect("tar");
-    let packed = match packing {
-        "gz" => {
-            let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-            std::io::Write::write_all(&mut packer, &plain).expect("packed");
-            packer.finish().expect("packed")
-        }
-        "zst" => zstd::encode_all(plain.as_slice(), 1).expect("packed"),
-        _ => {
-            let mut packer = liblzma::write::XzEncoder::new(Vec::new(), 1);
-            std::io::Write::write_all(&mut packer, &plain).expect("packed");
-            packer.finish().expect("packed")
-        }
-    };
-    let mut archive = ar::Builder::new(Vec::new());
-    for (name, bytes) in [("debian-binary".to_owned(), b"2.0\n".to_vec()), (format!("data.tar.{packing}"), packed)] {
-        let header = ar::Header::new(name.into_bytes(), bytes.len() as u64);
-        archive.append(&header, bytes.as_slice()).expect("member");
-    }
-    archive.into_inner().expect("ar")
-}
 
 /// An archive in a folder, its keyring, a cache.
 struct Archive {
+    archive: archive::Archive,
     folder: tempfile::TempDir,
-    key: SignedSecretKey,
-    lists: String,
     client: Client,
+}
+
+impl Deref for Archive {
+    type Target = archive::Archive;
+
+    fn deref(&self) -> &archive::Archive {
+        &self.archive
+    }
+}
+
+impl DerefMut for Archive {
+    fn deref_mut(&mut self) -> &mut archive::Archive {
+        &mut self.archive
+    }
 }
 
 impl Archive {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("folder");
-        let key = key();
-        let public = SignedPublicKey::from(key.clone());
-        let armoured = public.to_armored_string(ArmorOptions::default()).expect("armoured");
-        std::fs::write(folder.path().join("key.asc"), armoured).expect("written");
-        let host = host(folder.path());
-        let client = Client::with_patience(&host, false, Patience::default()).expect("client");
-        Self { folder, key, lists: String::new(), client }
-    }
-
-    fn path(&self, below: &str) -> PathBuf {
-        let path = self.folder.path().join(below);
-        std::fs::create_dir_all(path.parent().expect("parent")).expect("made");
-        path
-    }
-
-    /// Adds a package; `fields` are further lines of its paragraph.
-    fn package(&mut self, name: &str, fields: &str, files: &[Content], packing: &str) {
-        let bytes = deb(files, packing);
-        let place = format!("pool/{name}_1_amd64.deb");
-        std::fs::write(self.path(&format!("debian/{place}")), &bytes).expect("written");
-        let (digest, size) = (Sha256::of(&bytes).to_hex(), bytes.len());
-        self.lists.push_str(&format!(
-            "Package: {name}\nVersion: 1\nFilename: {place}\nSize: {size}\nSHA256: {digest}\n{fields}\n"
-        ));
-    }
-
-    /// Signs what there is by a key, valid for as many seconds.
-    fn sign(&self, key: &SignedSecretKey, life: i64) {
-        let name = format!("main/binary-{}/Packages", machine());
-        std::fs::write(self.path(&format!("debian/dists/test/{name}")), &self.lists).expect("written");
-        let until = Timestamp::now() + jiff::SignedDuration::from_secs(life);
-        let release = format!(
-            "Origin: Test\nValid-Until: {}\nSHA256:\n {} {} {name}\n",
-            until.strftime("%a, %d %b %Y %H:%M:%S UTC"),
-            Sha256::of(&self.lists).to_hex(),
-            self.lists.len()
-        );
-        let signed = CleartextSignedMessage::sign(rand::thread_rng(), &release, &key.primary_key, &Password::empty());
-        let text = signed.expect("signed").to_armored_string(ArmorOptions::default()).expect("armoured");
-        std::fs::write(self.path("debian/dists/test/InRelease"), text).expect("written");
+        let archive = archive::Archive::new(folder.path());
+        let client = Client::with_patience(&host(folder.path()), false, Patience::default()).expect("client");
+        Self { archive, folder, client }
     }
 
     fn request(&self, packages: &[&str]) -> Packages {
@@ -135,7 +60,7 @@ impl Archive {
     fn with_kit<T>(&self, work: impl FnOnce(&Kit<'_>) -> T) -> T {
         let host = host(self.folder.path());
         let cache = Cache::open(&self.folder.path().join("cache")).expect("cache");
-        let report = progress::silent();
+        let (report, lists) = (progress::silent(), lists::Lists::default());
         let log = self.folder.path().join("log");
         work(&Kit {
             work: Path::new("/nowhere"),
@@ -146,6 +71,7 @@ impl Archive {
             log: &log,
             jobs: 2,
             distrust: false,
+            lists: Some(&lists),
         })
     }
 
@@ -204,6 +130,34 @@ fn packages_are_found_proven_unpacked_and_made_to_fit() {
 }
 
 #[test]
+fn a_file_of_several_names_stays_one() {
+    use std::os::unix::fs::MetadataExt as _;
+    let mut archive = Archive::new();
+    let files = [
+        ("usr/bin/words", "a b"),
+        ("usr/bin/one", "#!/usr/bin/words\nROOT=/x\n"),
+        ("usr/lib/two", "=> usr/bin/one"),
+        ("usr/lib/three", "=> usr/bin/one"),
+    ];
+    archive.package("many", "", &files, "xz");
+    archive.sign(&archive.key, 3600);
+    let cure = Cure { path: "usr/lib/t*".into(), from: "ROOT=".into(), to: "ROOT=@OBJECT@".into() };
+    let plain = archive.install(&archive.request(&["many"]), "plain").expect("installed");
+    let cured = archive.install(&Packages { cures: vec![cure], ..archive.request(&["many"]) }, "cured").expect("cured");
+    let of = |folder: &Path, name: &str| {
+        let path = folder.join(name);
+        (path.metadata().expect("facts").ino(), std::fs::read_to_string(path).expect("read"))
+    };
+    let first = of(&plain, "usr/bin/one");
+    assert_eq!(first.1, format!("#!{}/usr/bin/words\nROOT=/x\n", plain.display()));
+    assert_eq!([&of(&plain, "usr/lib/two"), &of(&plain, "usr/lib/three")], [&first, &first]);
+    // A cure names files by path: what it does not name stays, and what it names stays together.
+    assert!(of(&cured, "usr/bin/one").1.ends_with("ROOT=/x\n"));
+    assert!(of(&cured, "usr/lib/two").1.ends_with(&format!("ROOT={}/x\n", cured.display())));
+    assert_eq!(of(&cured, "usr/lib/two"), of(&cured, "usr/lib/three"));
+}
+
+#[test]
 fn what_is_pinned_comes_from_the_cache_when_the_archive_is_gone() {
     let mut archive = Archive::new();
     archive.package("web", "", &[("usr/bin/web", "x")], "xz");
@@ -214,7 +168,7 @@ fn what_is_pinned_comes_from_the_cache_when_the_archive_is_gone() {
         request.fetch(kit, &pins).expect("fetched");
         pins
     });
-    assert_eq!(pins[0].place.as_deref(), Some("test pool/web_1_amd64.deb"));
+    assert_eq!(pins[0].place.as_deref(), Some(format!("test pool/web_1_{}.deb", machine()).as_str()));
     assert_eq!((pins[0].version.as_str(), pins[0].trust.as_str()), ("1", "signature"));
     std::fs::remove_dir_all(archive.folder.path().join("debian")).expect("removed");
     archive.with_kit(|kit| request.fetch(kit, &pins).expect("nothing is asked"));
@@ -260,9 +214,9 @@ fn a_mirror_that_contradicts_itself_is_told() {
     let said = archive.install(&archive.request(&["web"]), "object").expect_err("refused");
     assert!(said.contains("main_binary-") && said.contains("Packages"), "{said}");
     archive.sign(&archive.key, 3600);
-    std::fs::write(archive.path("debian/pool/web_1_amd64.deb"), "cut off").expect("written");
+    std::fs::write(archive.path(&format!("debian/pool/web_1_{}.deb", machine())), "cut off").expect("written");
     let said = archive.install(&archive.request(&["web"]), "object").expect_err("refused");
-    assert!(said.contains("web_1_amd64.deb"), "{said}");
+    assert!(said.contains("web_1_"), "{said}");
 }
 
 #[test]

@@ -17,11 +17,14 @@ mod repository;
 mod submodule;
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Seek as _;
 use std::path::{Path, PathBuf};
 
 use self::repository::Repository;
 use super::{Kit, Pinned, PinnedFile, ProvideError, Provider, Realised};
 use crate::archive::{ArchiveError, Limits, unpack};
+use crate::checkpoint;
 use crate::digest::Sha256;
 use crate::net::CacheError;
 use crate::process::ProcessError;
@@ -184,12 +187,15 @@ impl<'a> Wish<'a> {
     fn pin(&self, kit: &Kit<'_>, repository: &Repository<'_>) -> Result<Pinned, GitError> {
         let short = self.commit.get(..12).unwrap_or(&self.commit);
         let file = format!("{}-{short}.tar", self.name.replace('/', "-"));
-        let tar = repository.archive(&self.commit)?;
-        let sha256 =
-            Sha256::of_reader(std::fs::File::open(tar.path()).map_err(at(tar.path()))?).map_err(at(tar.path()))?;
-        let mut reader = std::fs::File::open(tar.path()).map_err(at(tar.path()))?;
-        let size = reader.metadata().map_err(at(tar.path()))?.len();
-        kit.cache.insert(&sha256, &file, &mut reader)?;
+        let mut tar = repository.archive(&self.commit)?;
+        let read = |tar: &mut File| {
+            tar.rewind()?;
+            let sha256 = Sha256::of_reader(&mut *tar)?;
+            tar.rewind()?;
+            Ok((sha256, tar.metadata()?.len()))
+        };
+        let (sha256, size) = read(&mut tar).map_err(at(Path::new(&file)))?;
+        kit.cache.insert(&sha256, &file, &mut tar)?;
         let is_given = self.depth > 0 || matches!(self.checkout.reference, Reference::Commit(_));
         Ok(Pinned {
             name: self.name.clone(),
@@ -294,6 +300,7 @@ impl Provider for Checkouts {
             for file in &pin.files {
                 let path = kit.cache.path(&file.sha256, &file.file);
                 unpack(&path, &to, Limits::default(), 0).map_err(GitError::from)?;
+                checkpoint::pass("git-after-checkout");
             }
         }
         Ok(Realised::default())

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use tempfile::NamedTempFile;
 use url::Url;
 
 use super::{GitError, at};
+use crate::checkpoint;
 use crate::digest::Digest;
-use crate::fs::FileLock;
+use crate::fs::{FileLock, remove_tree};
 use crate::net;
 use crate::process::{ProcessError, Run, clean_vars};
 use crate::provider::Kit;
@@ -118,7 +121,9 @@ impl<'a> Repository<'a> {
         let lock = FileLock::acquire_folder(&folder, true, kit.report);
         let lock = lock.map_err(|error| at(&folder)(std::io::Error::other(error.to_string())))?;
         let repository = Self { kit, git, url: url.to_owned(), folder, _lock: lock };
-        if !repository.folder.join("HEAD").is_file() {
+        sweep(&repository.folder).map_err(at(&repository.folder))?;
+        // What git makes last; one that is half there is made whole by the same words.
+        if !repository.folder.join("objects/info").is_dir() || !repository.folder.join("HEAD").is_file() {
             repository.local(&["init", "--quiet", "--bare", "--template=", "."])?;
         }
         Ok(repository)
@@ -223,10 +228,12 @@ impl<'a> Repository<'a> {
         if self.has(commit) {
             return Ok(());
         }
+        checkpoint::pass("git-before-fetch");
         let alone = self.remote(&["fetch", "--quiet", "--no-tags", "--depth=1", "--", &self.url, commit]);
         if matches!(alone, Err(GitError::Interrupted | GitError::Offline(_))) {
             return alone.map(drop);
         }
+        checkpoint::pass("git-after-fetch");
         if alone.is_ok() && self.has(commit) {
             return Ok(());
         }
@@ -236,14 +243,32 @@ impl<'a> Repository<'a> {
         if self.has(commit) { Ok(()) } else { Err(GitError::NoCommit { url: self.shown(), commit: commit.to_owned() }) }
     }
 
-    /// The files of a commit as a tar, which is gone when dropped.
-    pub(super) fn archive(&self, commit: &str) -> Result<NamedTempFile, GitError> {
+    /// The files of a commit as a tar. It has no name: a run that is killed leaves nothing of it.
+    pub(super) fn archive(&self, commit: &str) -> Result<File, GitError> {
         let folder: &Path = &self.folder;
-        let tar = tempfile::Builder::new().prefix(".archive-").tempfile_in(folder).map_err(at(folder))?;
-        let to = format!("--output={}", tar.path().display());
+        let tar = tempfile::tempfile_in(folder).map_err(at(folder))?;
+        let to = format!("--output=/proc/{}/fd/{}", std::process::id(), tar.as_raw_fd());
         self.local(&["archive", "--format=tar", &to, commit])?;
+        checkpoint::pass("git-after-archive");
         Ok(tar)
     }
+}
+
+/// Removes what a git that was killed left in the copy: its locks, which would stop every other one, and packs that are not whole.
+/// Whoever calls holds the copy's own lock, so that no git is at work.
+fn sweep(folder: &Path) -> io::Result<()> {
+    let is_half =
+        |name: &str| name.starts_with("tmp_") || name.starts_with("tmp-objdir-") || name.starts_with("incoming-");
+    for entry in walkdir::WalkDir::new(folder).contents_first(true) {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy();
+        // No branch has a name that ends like that.
+        let is_lock = name.ends_with(".lock");
+        if is_lock || (is_half(&name) && entry.path().starts_with(folder.join("objects"))) {
+            remove_tree(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Words of an address that no log may have.

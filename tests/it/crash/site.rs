@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use walkdir::WalkDir;
 
+use crate::life::{half_objects, names};
 use crate::sandbox::{Output, Process, Sandbox};
 
 const RECIPE: &str = r#"
@@ -253,21 +254,6 @@ impl Site {
 fn says(process: &Process) -> Option<String> {
     let (_, rest) = process.command.split_once(" says ")?;
     rest.split(' ').next().map(str::to_owned)
-}
-
-fn names(folder: &Path) -> BTreeSet<String> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
-}
-
-/// Folders without a manifest, manifests without a folder.
-fn half_objects(store: &Path) -> Vec<PathBuf> {
-    let names = names(store);
-    let other = |name: &String| match name.strip_suffix(".manifest.json") {
-        Some(folder) => folder.to_owned(),
-        None => format!("{name}.manifest.json"),
-    };
-    names.iter().filter(|name| !names.contains(&other(name))).map(|name| store.join(name)).collect()
 }
 
 fn half_generations(generations: &Path) -> Vec<PathBuf> {

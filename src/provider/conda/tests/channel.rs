@@ -207,6 +207,7 @@ impl Place {
             log: &log,
             jobs: 4,
             distrust: false,
+            lists: None,
         })
     }
 
