@@ -178,6 +178,9 @@ impl Keeper {
             rules,
             entrance: group.as_deref().map(group::entrance).transpose()?,
         };
+        if spawn.nonblocking {
+            child.sockets.iter().try_for_each(|socket| rustix::io::ioctl_fionbio(socket, true))?;
+        }
         let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         let mut lease = Lease {
             service: service.parse().map_err(io::Error::other)?,
