@@ -1,12 +1,13 @@
 #!/bin/sh
 # check.sh NGINX RUN CONFIGURATION FOLDER: what would not run is told before anything is switched.
 #
-# First it writes into FOLDER what this nginx knows and an older one refuses. Each nginx has a file of its own there: another
-# generation may have another one.
+# First it writes below FOLDER what this nginx knows and an older one refuses. Each nginx has a file of its own there, by its path:
+# another generation may have another one.
 set -eu
 nginx=$1 run=$2 configuration=$3 folder=$4
 software=${nginx%/bin/nginx}
-file=$folder/${software##*/}.conf
+file=$folder$software.conf
+mkdir -p "${file%/*}"
 
 version=$("$nginx" -v 2>&1)
 case $version in
