@@ -6,9 +6,12 @@ import pathlib
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -343,13 +346,11 @@ def answered(url, patience=60.0):
 
 
 def good(url):
-    import ssl
-    import urllib.error
-    import urllib.request
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)).open(url, timeout=5) as answer:
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+        with direct.open(url, timeout=5) as answer:
             return answer.status == 200
     except (urllib.error.URLError, OSError):
         return False
