@@ -276,7 +276,13 @@ class Site:
     def own_process(self, word):
         """The supervisor or the keeper of this installation."""
         root = str(self.prefix)
-        return next(pid for pid, _, words in processes() if f"internal-{word}\0" in words and f"\0{root}\0" in words)
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            for pid, _, words in processes():
+                if f"internal-{word}\0" in words and f"\0{root}\0" in words:
+                    return pid
+            time.sleep(0.1)
+        raise Failed(f"the {word} of {root} did not come back within 30 s")
 
     def memory(self):
         """The memory of every process of it, in KiB, by what it is."""

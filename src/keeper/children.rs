@@ -166,7 +166,7 @@ impl Keeper {
         let child = Child {
             argv: spawn.argv.into_iter().map(CString::new).collect::<Result<_, _>>()?,
             vars: std::mem::take(&mut vars),
-            sockets: spawn.addresses.iter().filter_map(|address| self.sockets.get(address)).collect(),
+            sockets: self.sockets.given(&spawn.addresses, spawn.nonblocking)?,
             tells_pid: spawn.tells_pid,
             folder: CString::new(spawn.folder.as_os_str().as_bytes())?,
             stdio: [self.null.as_fd(), output.as_fd(), errors.as_fd()],
@@ -178,9 +178,6 @@ impl Keeper {
             rules,
             entrance: group.as_deref().map(group::entrance).transpose()?,
         };
-        if spawn.nonblocking {
-            child.sockets.iter().try_for_each(|socket| rustix::io::ioctl_fionbio(socket, true))?;
-        }
         let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         let mut lease = Lease {
             service: service.parse().map_err(io::Error::other)?,
