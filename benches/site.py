@@ -1,18 +1,23 @@
 #!/usr/bin/env python3
-"""Measures what people notice of a site in production: failed requests while it is updated, rolled back, renewed and hurt.
+"""Measures what people notice of a site in production, and prints it as the tables of docs/production.md.
 
-    cargo build --release && python3 benches/site.py [--requests N] [--only NAME] [path/to/jove-install]
+    cargo build --release && python3 benches/site.py [--suite sid] [--requests N] [--only PIECE] [path/to/jove-install] > table.md
 
-It installs a small WSGI application with the profile `production` in a home of its own below the system's temporary folder, loads
-it with wrk (PATH; as a Debian package: wrk) over TLS on kept connections, one request in some thousand taking two seconds, and lets
-one event after the other happen meanwhile. What wrk counts: an answer of 400 or more (`status`), no connection (`connect`), a
-connection that ended before its answer (`read`), none in 20 s (`timeout`). Nothing is asserted: a person reads the table.
+It installs a small WSGI application with the profile `production` in homes of its own below the system's temporary folder, and
+asks: how long it takes from nothing; how much memory it has; which requests fail while it is updated, rolled back, given code that
+cannot run, restarted, renewed and killed; and how quick it is beside the same nginx and gunicorn configured by hand.
+
+The load is wrk (in PATH; as a Debian package: wrk) and beside it `load.py`, each with half of the connections, over TLS, one request in
+four thousand taking two seconds. What wrk counts: an answer of 400 or more (`status`), no connection (`connect`), a connection that
+ended before its answer (`read`), none in 20 s (`timeout`). It cannot tell a kept connection that a server closes between two
+requests from one that is cut; `load.py` can, and asks again as browsers do. Nothing is asserted: a person reads the tables.
 """
 
 import argparse
 import json
 import os
 import pathlib
+import platform
 import shutil
 import signal
 import statistics
@@ -21,49 +26,9 @@ import sys
 import tempfile
 import time
 
+from site_stack import Bench, ByHand, Failed, Site, answered
+
 HERE = pathlib.Path(__file__).resolve().parent
-
-APPLICATION = """
-import os, time
-EDITION = "first"
-
-def application(environ, start_response):
-    path = environ["PATH_INFO"]
-    if path == "/slow":
-        time.sleep(2)
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [("%s edition, by %d\\n" % (EDITION, os.getpid())).encode()]
-"""
-
-PROJECT = """
-name = "load"
-
-[parts.env]
-recipe = "python"
-pypi   = []
-
-[parts.app]
-recipe     = "wsgi"
-env        = "${env}"
-app        = "app:application"
-health     = "/"
-static     = { "/static/" = "static" }
-access_log = false
-workers    = 2
-workers_threads = 4
-prepare    = ["migrate.py"]
-compatible = true
-
-[parts.web]
-access_log = false
-connections_per_client = 0
-"""
-
-MIGRATION = """
-import os, time
-with open(os.path.join(os.environ["JOVE_DATA"], "schema"), "a") as file:
-    file.write("one more\\n")
-"""
 
 # Every connection asks for pages, now and then for a file, and rarely for what takes two seconds.
 MIX = """
@@ -74,6 +39,9 @@ function request()
   if number % 4 == 0 then return wrk.format("GET", "/static/page.css") end
   return wrk.format("GET", "/")
 end
+"""
+
+DONE = """
 function done(summary, latency, requests)
   local e = summary.errors
   io.write(string.format('{"requests":%d,"seconds":%f,"connect":%d,"read":%d,"write":%d,"status":%d,"timeout":%d,"p50":%f,"p99":%f}\\n',
@@ -82,93 +50,28 @@ function done(summary, latency, requests)
 end
 """
 
-FAILURES = ("connect", "read", "write", "status", "timeout")
+WRK = ("connect", "read", "write", "status", "timeout")
+BROWSER = ("connect", "cut", "status", "timeout")
+PIECES = ("begin", "memory", "events", "beside")
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", nargs="?", default=HERE.parent / "target/release/jove-install", type=pathlib.Path)
+    parser.add_argument("--suite", help="take Debian packages from this suite of the machine's archive, for a newer nginx")
     parser.add_argument("--requests", type=int, default=100_000, help="at least so many during each event")
     parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--only", help="one event by name")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each side is asked in turn")
+    parser.add_argument("--only", action="append", default=[], help=f"{', '.join(PIECES)}, or an event by name; several may be given")
     return parser.parse_args()
-
-
-class Site:
-    """The installation, and the load on it."""
-
-    def __init__(self, folder, options):
-        self.folder, self.options = folder, options
-        self.program = options.program.resolve()
-        self.home = folder / "home"
-        self.work = folder / "work"
-        (self.work / "static").mkdir(parents=True)
-        self.home.mkdir()
-        (self.work / "app.py").write_text(APPLICATION)
-        (self.work / "jove.toml").write_text(PROJECT)
-        (self.work / "migrate.py").write_text(MIGRATION)
-        (self.work / "static/page.css").write_text("body { color: teal }\n" * 20)
-        (folder / "mix.lua").write_text(MIX)
-        keep = ("PATH", "LANG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
-        prefixes = ("PIP_", "UV_", "http", "HTTP", "no_proxy", "NO_PROXY")
-        self.env = {k: v for k, v in os.environ.items() if k in keep or k.startswith(prefixes)}
-        self.env["HOME"] = str(self.home)
-        # As root nginx would hand its work to another user, who may not enter this one's folders: an ordinary one does it all.
-        self.user = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
-        if self.user:
-            folder.chmod(0o755)
-            for path in (self.home, self.work, *self.work.rglob("*")):
-                shutil.chown(path, "nobody", "nogroup")
-
-    def jove(self, *command, expect=0):
-        """Runs it in the project; what it prints."""
-        done = subprocess.run(
-            [str(self.program), *command, "-p", "production"], cwd=self.work, env=self.env,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **self.user,
-        )
-        if done.returncode not in (expect if isinstance(expect, tuple) else (expect,)):
-            sys.exit(f"{' '.join(command)} ended with {done.returncode}, not {expect}:\n{done.stdout}{done.stderr}")
-        return done.stdout
-
-    def service(self, name):
-        """One service as `status` tells it."""
-        return next(s for s in json.loads(self.jove("status", "--json", expect=(0, 1)))["services"] if s["name"] == name)
-
-    def edit(self, file, text, other):
-        path = self.work / file
-        before = path.read_text()
-        if text not in before:
-            sys.exit(f"{file} does not hold {text}")
-        path.write_text(before.replace(text, other))
-
-    def load(self, seconds):
-        """wrk against it for so long."""
-        url = self.service("web")["urls"][0]
-        command = ["wrk", "-t2", f"-c{self.options.connections}", f"-d{seconds}s", "--timeout=20s", "--latency",
-                   f"-s{self.folder / 'mix.lua'}", url]
-        return subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def during(self, event):
-        """Repeats an event under load until enough requests were made; the sums of what wrk counted."""
-        total = {"requests": 0, "seconds": 0.0, "times": 0, "p50": [], "p99": [], **dict.fromkeys(FAILURES, 0)}
-        while total["requests"] < self.options.requests and total["times"] < 40:
-            load = self.load(12)
-            time.sleep(2)
-            event()
-            said, wrong = load.communicate()
-            if load.returncode:
-                sys.exit(f"wrk: {wrong}")
-            counted = json.loads(said.strip().splitlines()[-1])
-            for name in ("requests", "seconds", *FAILURES):
-                total[name] += counted[name]
-            total["p50"].append(counted["p50"])
-            total["p99"].append(counted["p99"])
-            total["times"] += 1
-        return total
 
 
 class Events:
     """What happens to the site, each under load."""
+
+    # Those that hurt are some seconds apart: a service that ends again and again is given up.
+    ALL = ("nothing", "update", "migration", "rollback", "import_fails", "promise_fails", "restart_application", "restart_nginx", "renew",
+           "kill_worker", "kill_gunicorn", "kill_nginx_worker", "kill_nginx", "kill_supervisor", "kill_keeper")
 
     def __init__(self, site):
         self.site, self.number, self.edition = site, 0, "first"
@@ -194,19 +97,16 @@ class Events:
 
     def import_fails(self):
         """`update` to code that cannot be loaded"""
-        self.site.edit("app.py", "import os, time", "import os, time, nothing_of_that_name")
-        self.site.jove("update", expect=1)
-        self.site.edit("app.py", "import os, time, nothing_of_that_name", "import os, time")
-        self.settle()
+        self.fails("import os, time", "import os, time, nothing_of_that_name")
 
     def promise_fails(self):
         """`update` to code that fails at its first request"""
-        self.site.edit("app.py", 'path = environ["PATH_INFO"]', 'path = environ["PATH_INFO"] + 1')
-        self.site.jove("update", expect=1)
-        self.site.edit("app.py", 'path = environ["PATH_INFO"] + 1', 'path = environ["PATH_INFO"]')
-        self.settle()
+        self.fails('path = environ["PATH_INFO"]', 'path = environ["PATH_INFO"] + 1')
 
-    def settle(self):
+    def fails(self, good, bad):
+        self.site.edit("app.py", good, bad)
+        self.site.jove("update", expect=(1,))
+        self.site.edit("app.py", bad, good)
         self.site.jove("update")
 
     def rollback(self):
@@ -224,53 +124,208 @@ class Events:
 
     def renew(self):
         """a new certificate, which nginx reads"""
-        prefix = pathlib.Path(json.loads(self.site.jove("status", "--json"))["prefix"])
-        (prefix / "var/web/tls/certificate.pem").unlink()
+        (self.site.prefix / "var/web/tls/certificate.pem").unlink()
         self.site.jove("restart", "web-renew")
 
     def kill_worker(self):
         """kill -9 of a gunicorn worker"""
-        os.kill(self.children("app")[0], signal.SIGKILL)
+        os.kill(self.site.children("app")[0], signal.SIGKILL)
 
-    def kill_master(self):
+    def kill_gunicorn(self):
         """kill -9 of gunicorn"""
         os.kill(self.site.service("app")["pid"], signal.SIGKILL)
+
+    def kill_nginx_worker(self):
+        """kill -9 of an nginx worker"""
+        os.kill(self.site.children("web")[0], signal.SIGKILL)
 
     def kill_nginx(self):
         """kill -9 of nginx"""
         os.kill(self.site.service("web")["pid"], signal.SIGKILL)
 
-    def children(self, name):
-        pid = self.site.service(name)["pid"]
-        return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    def kill_supervisor(self):
+        """kill -9 of the supervisor"""
+        os.kill(self.site.own_process("supervisor"), signal.SIGKILL)
+
+    def kill_keeper(self):
+        """kill -9 of the keeper of processes"""
+        os.kill(self.site.own_process("keeper"), signal.SIGKILL)
+
+
+class Load:
+    """The load, half of it as browsers do."""
+
+    def __init__(self, bench, options):
+        self.bench, self.options, self.rate = bench, options, 0.0
+        self.mix, self.same = bench.folder / "mix.lua", bench.folder / "same.lua"
+        self.mix.write_text(MIX + DONE)
+        self.same.write_text(DONE)
+
+    def wrk(self, script, connections, seconds, url):
+        command = ["wrk", "-t2", f"-c{connections}", f"-d{round(seconds)}s", "--timeout=20s", "--latency", f"-s{script}", url]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def heard(self, process):
+        said, wrong = process.communicate()
+        if process.returncode:
+            raise Failed(f"{process.args[0]} ended with {process.returncode}: {wrong}")
+        return json.loads(said.strip().splitlines()[-1])
+
+    def during(self, url, event, apart):
+        """Repeats an event under load until enough requests were made; the sums of what was counted."""
+        half, total = self.options.connections // 2, {"times": 0, "requests": 0, "again": 0, "wrk": {}, "browser": {}, "page": 0.0, "file": 0.0}
+        for _ in range(8):
+            left = self.options.requests * 1.05 - total["requests"]
+            seconds = min(max(12.0, left / self.rate), 90.0) if self.rate else 12.0
+            begun = time.perf_counter()
+            wrk = self.wrk(self.mix, half, seconds, url)
+            own = subprocess.Popen([sys.executable, str(HERE / "load.py"), f"--connections={half}", f"--seconds={seconds}", url],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            try:
+                longest = 0.0
+                while (start := time.perf_counter()) + longest + 3 < begun + seconds:
+                    time.sleep(min(2.0, apart))
+                    event()
+                    total["times"] += 1
+                    time.sleep(max(0.0, apart - (time.perf_counter() - start)))
+                    longest = time.perf_counter() - start
+            finally:
+                heard = {"wrk": self.heard(wrk), "browser": self.heard(own)}
+            for who, kinds in (("wrk", WRK), ("browser", BROWSER)):
+                total["requests"] += heard[who]["requests"]
+                for kind in kinds:
+                    total[who][kind] = total[who].get(kind, 0) + heard[who][kind]
+            total["again"] += heard["browser"]["again"]
+            for kind in ("page", "file"):
+                total[kind] = max(total[kind], heard["browser"][f"{kind}_gap"])
+            self.rate = total["requests"] / (total.get("seconds", 0.0) + seconds)
+            total["seconds"] = total.get("seconds", 0.0) + seconds
+            if total["requests"] >= self.options.requests:
+                break
+        return total
+
+
+def shown(counts):
+    return ", ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "0"
+
+
+def say(*cells):
+    print(f"| {' | '.join(map(str, cells))} |", flush=True)
+
+
+def head(*titles):
+    print()
+    say(*titles)
+    print(f"|{'---|' * len(titles)}", flush=True)
+
+
+def from_nothing(bench):
+    """From the command to the first good answer, with all to download and with nothing."""
+    head("From the command to the first good answer", "empty cache", "full cache")
+    for title, project in (("the small application", True), ("the profile's example, a PyWPS service", False)):
+        home, seen = bench.home(f"first-{int(project)}"), []
+        for number in range(2):
+            site = Site(bench, home, "production", bench.folder / f"work-{int(project)}" if project else None)
+            begun = time.perf_counter()
+            site.jove("install")
+            seen.append(answered(site.url + ("" if project else "wps?service=WPS&request=GetCapabilities")) - begun)
+            site.jove("wipe", "--data", "--yes")
+        say(title, *(f"{seconds:.1f} s" for seconds in seen))
+
+
+def memory(site):
+    head("Memory of the idle site (PSS)", "processes", "MiB")
+    kinds = site.memory()
+    for kind, (count, size) in sorted(kinds.items()):
+        say(kind, count, f"{size / 1024:.1f}")
+    say("all", sum(count for count, _ in kinds.values()), f"{sum(size for _, size in kinds.values()) / 1024:.1f}")
+
+
+def happenings(site, load, names):
+    head("What happened, under load", "times", "requests", "/s", "failed, as wrk counts", "as a browser counts", "asked again by it",
+         "longest without a page", "without a file")
+    events = Events(site)
+    for name in names:
+        event = getattr(events, name)
+        seen = load.during(site.url, event, 9.0 if name.startswith("kill") else 4.0)
+        say(event.__doc__, seen["times"] if name != "nothing" else "", f"{seen['requests']:,}", f"{seen['requests'] / seen['seconds']:,.0f}",
+            shown(seen["wrk"]), shown(seen["browser"]), seen["again"], f"{seen['page']:.0f} ms", f"{seen['file']:.0f} ms")
+
+
+def beside(bench, load, home, work, rounds):
+    """The installed stack and the same programs configured by hand, asked in turn; medians."""
+    head("In turn, medians", "requests/s: installed", "by hand", "ratio", "p50 ms: installed", "by hand", "p99 ms: installed", "by hand")
+    for profile, title, tls, logs, threads, paths in (
+            ("alike", "TLS, two workers", True, False, 1, ("static/page.css", "")),
+            ("plain", "http, two workers", False, False, 1, ("static/page.css", "")),
+            ("shipped", "TLS, as shipped: two threads each, access logs", True, True, 2, ("",))):
+        site = Site(bench, home, profile, work)
+        site.jove("install")
+        hand = ByHand(bench, profile, site, tls, logs, threads)
+        sides = {"ours": site.url, "hand": hand.url}
+        for url in sides.values():
+            answered(url)
+        for path in paths:
+            seen = {side: [] for side in sides}
+            for number in range(rounds):
+                for side in list(sides)[::1 if number % 2 else -1]:
+                    seen[side].append(load.heard(load.wrk(load.same, load.options.connections, 4, sides[side] + path)))
+            middle = {side: {kind: statistics.median(one[kind] / (one["seconds"] if kind == "requests" else 1) for one in seen[side])
+                             for kind in ("requests", "p50", "p99")} for side in sides}
+            failed = {side: sum(one[kind] for one in seen[side] for kind in WRK) for side in sides}
+            ours, byhand = middle["ours"], middle["hand"]
+            say(f"{'a file' if path else 'a page'}, {title}", f"{ours['requests']:,.0f}", f"{byhand['requests']:,.0f}",
+                f"{ours['requests'] / byhand['requests']:.2f}", f"{ours['p50']:.1f}", f"{byhand['p50']:.1f}", f"{ours['p99']:.1f}",
+                f"{byhand['p99']:.1f}" + (f" (failed: {failed})" if any(failed.values()) else ""))
+        hand.end()
+        site.jove("stop")
+
+
+def versions(site):
+    store = site.prefix / "store"
+    nginx = next(path for path in sorted(store.glob("*-nginx-packages/bin/nginx")))
+    said = subprocess.run([nginx, "-v"], stderr=subprocess.PIPE, text=True, check=True).stderr.strip().rpartition("/")[2]
+    python = next(path for path in sorted(store.glob("*-env/bin/python")))
+    number = subprocess.run([python, "-V"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    gunicorn = next((path.name.split("-")[1] for path in store.glob("*-gunicorn-packages/lib/python3*/site-packages/gunicorn-*.dist-info")), "?")
+    return f"nginx {said}, gunicorn {gunicorn.removesuffix('.dist')}, {number}"
+
+
+def busy():
+    return f"load average {os.getloadavg()[0]:.1f}"
 
 
 def main():
     options = arguments()
     if not shutil.which("wrk"):
         sys.exit("wrk is not in PATH (as a Debian package: wrk)")
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="jove-site-"))
-    site = Site(folder, options)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
+    pieces = [piece for piece in PIECES if not options.only or piece in options.only]
+    names = [name for name in Events.ALL if not options.only or name in options.only or "events" in options.only]
+    bench = Bench(pathlib.Path(tempfile.mkdtemp(prefix="jove-site-")), options)
     try:
-        begin = time.perf_counter()
+        load, before, begun = Load(bench, options), busy(), time.perf_counter()
+        home, work = bench.home("home"), bench.folder / "work"
+        site = Site(bench, home, "production", work)
         site.jove("install")
-        print(f"installed in {time.perf_counter() - begin:.1f} s: {site.service('web')['urls'][0]}", flush=True)
-        events = Events(site)
-        names = ["nothing", "update", "migration", "rollback", "import_fails", "promise_fails", "restart_application",
-                 "restart_nginx", "renew", "kill_worker", "kill_master", "kill_nginx"]
-        print(f"{'event':48} {'times':>5} {'requests':>9} {'/s':>7} {'p50 ms':>7} {'p99 ms':>7}  failed")
-        for name in names:
-            if options.only not in (None, name):
-                continue
-            event = getattr(events, name)
-            counted = site.during(event)
-            failed = ", ".join(f"{counted[kind]} {kind}" for kind in FAILURES if counted[kind]) or "0"
-            print(f"{event.__doc__:48} {counted['times']:5} {counted['requests']:9} {counted['requests'] / counted['seconds']:7.0f} "
-                  f"{statistics.median(counted['p50']):7.1f} {statistics.median(counted['p99']):7.1f}  {failed}", flush=True)
+        answered(site.url)
+        print(f"{os.cpu_count()} processors, Linux {platform.release()}, {before} at the start; {versions(site)}; wrk and load.py on "
+              f"{options.connections} connections together, on the same machine.", flush=True)
+        if "memory" in pieces:
+            time.sleep(3)
+            memory(site)
+        if names:
+            happenings(site, load, names)
+        site.jove("stop")
+        if "beside" in pieces:
+            beside(bench, load, home, work, options.rounds)
+        if "begin" in pieces:
+            from_nothing(bench)
+        print(f"\n{busy()} at the end, after {(time.perf_counter() - begun) / 60:.0f} min.")
+    except Failed as failed:
+        sys.exit(str(failed))
     finally:
-        subprocess.run([str(site.program), "wipe", "--data", "--yes", "-p", "production"], cwd=site.work, env=site.env,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **site.user)
-        shutil.rmtree(folder, ignore_errors=True)
+        bench.end()
 
 
 if __name__ == "__main__":

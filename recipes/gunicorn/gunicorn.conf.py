@@ -13,12 +13,25 @@ def post_worker_init(worker):
     first.begin(worker, {{ url | py }}, {{ (health) | py }})
 
 
+{% if max_requests -%}
+def pre_request(worker, req):
+    first.follow(worker)
+
+
+def child_exit(server, worker):
+    first.followed(server)
+
+
+{% endif -%}
 # The socket is held by the supervisor, so that gunicorn can be replaced while it serves; this is where it is without one.
 bind = {{ ("unix:" ~ run ~ "/gunicorn.sock") | py }}
 umask = 0o077
 workers = {{ workers }}
 threads = {{ threads }}
 worker_class = {{ ("gthread" if threads > 1 else "sync") | py }}
+# A worker takes no more connections than it has threads for, and the next: another worker may be free, and little waits in one
+# that ends.
+worker_connections = threads + 1
 timeout = {{ timeout | int }}
 graceful_timeout = {{ graceful_timeout | int }}
 max_requests = {{ max_requests }}

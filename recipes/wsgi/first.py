@@ -1,9 +1,11 @@
-"""Asks an application in its new process, before that takes anybody's request.
+"""What gunicorn does besides: asks an application in its new process, before that takes anybody's request, and starts the
+successor of a worker that has answered as many requests as it may.
 
 Both sides of an update share one socket: whoever listens is asked by people at once. So an application that fails at its
 first request must not get so far, and what serves goes on.
 """
 
+import contextlib
 import io
 import os
 import signal
@@ -57,6 +59,22 @@ def begin(worker, url, health):
     if os.environ["JOVE_NOTIFY_SOCKET"]:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
             ear.sendto(b"READY=1", os.environ["JOVE_NOTIFY_SOCKET"])
+
+
+def follow(worker):
+    """Before each request: one that soon has answered as many as it may gets its successor now. It takes no more requests then,
+    and ends when the last one is answered, which may be long; gunicorn alone would start another only after that, and where all
+    its workers come so far together nobody would be answered meanwhile."""
+    if worker.nr + worker.cfg.threads >= worker.max_requests and not getattr(worker, "followed", False):
+        worker.followed = True
+        with contextlib.suppress(OSError):
+            os.kill(worker.ppid, signal.SIGTTIN)
+
+
+def followed(master):
+    """In the master, when a worker has ended: where there is one more than was asked for, that one is its successor."""
+    if master.num_workers > master.cfg.workers:
+        master.num_workers -= 1
 
 
 def end_all(worker, problem):

@@ -166,7 +166,7 @@ impl Keeper {
         let child = Child {
             argv: spawn.argv.into_iter().map(CString::new).collect::<Result<_, _>>()?,
             vars: std::mem::take(&mut vars),
-            sockets: spawn.addresses.iter().filter_map(|address| self.sockets.get(address)).collect(),
+            sockets: self.sockets.given(&spawn.addresses, spawn.nonblocking)?,
             tells_pid: spawn.tells_pid,
             folder: CString::new(spawn.folder.as_os_str().as_bytes())?,
             stdio: [self.null.as_fd(), output.as_fd(), errors.as_fd()],

@@ -86,6 +86,10 @@ pub struct Spawn {
     pub note: Note,
     /// The addresses whose sockets it gets, from descriptor 3 on.
     pub addresses: Vec<String>,
+    /// Whether these never wait for a connection, as nginx has them from its predecessor: where two of its processes see one come,
+    /// the one that is late would wait for the next one, and whoever it serves with it.
+    #[serde(default)]
+    pub nonblocking: bool,
     /// Whether it gets `LISTEN_PID`, which is known only once it is there.
     pub tells_pid: bool,
     /// Whether it gets a `NOTIFY_SOCKET`.

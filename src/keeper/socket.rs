@@ -53,6 +53,15 @@ impl Held {
         self.0.get(address).map(|socket| socket.listener.as_fd())
     }
 
+    /// The sockets of these addresses, as a service gets them.
+    pub(super) fn given(&self, addresses: &[String], nonblocking: bool) -> io::Result<Vec<BorrowedFd<'_>>> {
+        let sockets: Vec<_> = addresses.iter().filter_map(|address| self.get(address)).collect();
+        if nonblocking {
+            sockets.iter().try_for_each(|socket| rustix::io::ioctl_fionbio(socket, true))?;
+        }
+        Ok(sockets)
+    }
+
     /// All, with their addresses.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, BorrowedFd<'_>)> {
         self.0.iter().map(|(address, socket)| (address.as_str(), socket.listener.as_fd()))

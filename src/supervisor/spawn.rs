@@ -54,6 +54,7 @@ pub(super) fn spawn(core: &Core, name: &PartName) -> Result<(), String> {
         argv: argv(&spec.command)?,
         vars,
         addresses: spec.held().to_vec(),
+        nonblocking: spec.sockets == Sockets::Nginx,
         tells_pid: spec.sockets == Sockets::ListenFds,
         notifies: spec.notifies(),
         access: access(core, entry.child.as_str(), &spec),

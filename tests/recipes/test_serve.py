@@ -423,6 +423,36 @@ class Loading(Case):
         return sorted(os.path.join(at, name) for at, _, names in os.walk(self.folder) for name in names if name != ".log")
 
 
+class Following(unittest.TestCase):
+    """What `first.py` does beside gunicorn, with words of gunicorn's own for what it looks at."""
+
+    class Simple:
+        def __init__(self, **facts):
+            self.__dict__.update(facts)
+
+    def setUp(self):
+        spec = importlib.util.spec_from_file_location("first", os.path.join(os.path.dirname(SERVE), "first.py"))
+        self.first = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self.first)
+
+    def test_a_worker_asks_once_for_its_successor_before_its_last_request(self):
+        calls = []
+        before = signal.signal(signal.SIGTTIN, lambda *_: calls.append(1))
+        self.addCleanup(signal.signal, signal.SIGTTIN, before)
+        worker = self.Simple(nr=0, ppid=os.getpid(), max_requests=10, cfg=self.Simple(threads=2))
+        told = []
+        for worker.nr in range(10):
+            self.first.follow(worker)
+            told.append(len(calls))
+        self.assertEqual(told, [0] * 8 + [1, 1])
+
+    def test_the_master_goes_back_to_as_many_workers_as_were_asked_for(self):
+        master = self.Simple(num_workers=4, cfg=self.Simple(workers=2))
+        for expected in [3, 2, 2]:
+            self.first.followed(master)
+            self.assertEqual(master.num_workers, expected)
+
+
 class Frameworks(Case):
     def needs(self, package):
         if importlib.util.find_spec(package) is None:

@@ -176,5 +176,13 @@ fn debian(sources: &BTreeMap<String, Setting>) -> OpResult<Option<Vec<Source>>> 
     }
     let components = Some(words("components")).filter(|list| !list.is_empty()).unwrap_or(vec!["main".to_owned()]);
     let keyrings: Vec<PathBuf> = words("keyring").into_iter().map(PathBuf::from).collect();
-    Ok(Some(written(&address, &suites, &components, &keyrings)))
+    let any_age = match sources.get("debian.check_valid_until").map(|setting| &setting.value) {
+        None | Some(Value::Bool(true)) => false,
+        Some(Value::Bool(false)) => true,
+        Some(_) => {
+            return Err(OpError::failed("`[sources.debian] check_valid_until` is neither true nor false")
+                .hint("false takes a snapshot whose time is past"));
+        }
+    };
+    Ok(Some(written(&address, &suites, &components, &keyrings, any_age)))
 }

@@ -120,7 +120,7 @@ pub enum DebError {
     },
     /// A `Release` is past its time.
     #[error(
-        "the suite {suite} is too old: it counted until {end} ({address}); the mirror is behind, or this machine's clock is wrong"
+        "the suite {suite} is too old: it counted until {end} ({address}); the mirror is behind, or this machine's clock is wrong; for a snapshot, `Check-Valid-Until: no` in apt's source, or `check_valid_until = false` in `[sources.debian]`"
     )]
     Stale {
         /// The suite.

@@ -16,6 +16,8 @@ pub struct Source {
     pub components: Vec<String>,
     /// Whose signatures count: keyring files, empty for all of the machine's; or a whole key in the source itself.
     pub signed_by: SignedBy,
+    /// Whether it is taken past the time until which its `Release` counts: a snapshot that nobody renews.
+    pub any_age: bool,
 }
 
 /// Whose signatures count.
@@ -83,17 +85,18 @@ fn one_line(line: &str, architecture: &str) -> Vec<Source> {
         Some((options, rest)) => (options, rest),
         None => ("", rest),
     };
-    let mut signed_by = SignedBy::Machine;
+    let (mut signed_by, mut any_age) = (SignedBy::Machine, false);
     for option in options.split_whitespace() {
         match option.split_once('=') {
             Some(("arch", list)) if !list.split(',').any(|arch| arch == architecture) => return Vec::new(),
             Some(("signed-by", list)) => signed_by = SignedBy::Files(list.split(',').map(PathBuf::from).collect()),
+            Some(("check-valid-until", word)) => any_age = is_no(word),
             _ => {}
         }
     }
     let words: Vec<&str> = rest.split_whitespace().collect();
     let [address, suite, components @ ..] = words.as_slice() else { return Vec::new() };
-    made(&[address], &[suite], components, &signed_by)
+    made(&[address], &[suite], components, &signed_by, any_age)
 }
 
 /// `Types: deb`, `URIs: …` and so on, a paragraph each.
@@ -103,7 +106,8 @@ fn deb822(text: &str, architecture: &str) -> Vec<Source> {
         let list = |name: &str| paragraph.get(name).unwrap_or_default().split_whitespace().collect::<Vec<_>>();
         let architectures = list("Architectures");
         let other = !architectures.is_empty() && !architectures.contains(&architecture);
-        let off = paragraph.get("Enabled").is_some_and(|word| word.eq_ignore_ascii_case("no"));
+        let off = paragraph.get("Enabled").is_some_and(is_no);
+        let any_age = paragraph.get("Check-Valid-Until").is_some_and(is_no);
         if off || other || !list("Types").contains(&"deb") {
             continue;
         }
@@ -118,9 +122,13 @@ fn deb822(text: &str, architecture: &str) -> Vec<Source> {
                     .collect(),
             ),
         };
-        sources.extend(made(&list("URIs"), &list("Suites"), &list("Components"), &signed_by));
+        sources.extend(made(&list("URIs"), &list("Suites"), &list("Components"), &signed_by, any_age));
     }
     sources
+}
+
+fn is_no(word: &str) -> bool {
+    ["no", "false"].iter().any(|no| word.trim().eq_ignore_ascii_case(no))
 }
 
 /// Continuation lines have a space before them, and a dot where they are empty.
@@ -129,7 +137,7 @@ fn unfolded(text: &str) -> String {
     lines.map(|line| if line == "." { "" } else { line }).collect::<Vec<_>>().join("\n")
 }
 
-fn made(addresses: &[&str], suites: &[&str], components: &[&str], signed_by: &SignedBy) -> Vec<Source> {
+fn made(addresses: &[&str], suites: &[&str], components: &[&str], signed_by: &SignedBy, any_age: bool) -> Vec<Source> {
     let mut sources = Vec::new();
     for address in addresses {
         // A transport of apt's own (`cdrom:`, `mirror+file:`) is not spoken here.
@@ -151,6 +159,7 @@ fn made(addresses: &[&str], suites: &[&str], components: &[&str], signed_by: &Si
                 suite: (*suite).to_owned(),
                 components: components.iter().map(ToString::to_string).collect(),
                 signed_by: signed_by.clone(),
+                any_age,
             });
         }
     }
@@ -159,7 +168,13 @@ fn made(addresses: &[&str], suites: &[&str], components: &[&str], signed_by: &Si
 
 /// Sources that are written out: `[sources.debian]` with one address.
 #[must_use]
-pub fn written(address: &Url, suites: &[String], components: &[String], keyrings: &[PathBuf]) -> Vec<Source> {
+pub fn written(
+    address: &Url,
+    suites: &[String],
+    components: &[String],
+    keyrings: &[PathBuf],
+    any_age: bool,
+) -> Vec<Source> {
     let words = |list: &[String]| list.to_vec();
     let signed_by = if keyrings.is_empty() { SignedBy::Machine } else { SignedBy::Files(keyrings.to_vec()) };
     let (suites, components) = (words(suites), words(components));
@@ -168,6 +183,7 @@ pub fn written(address: &Url, suites: &[String], components: &[String], keyrings
         &suites.iter().map(String::as_str).collect::<Vec<_>>(),
         &components.iter().map(String::as_str).collect::<Vec<_>>(),
         &signed_by,
+        any_age,
     )
 }
 
@@ -204,6 +220,16 @@ mod tests {
             assert_eq!(one_line(line, "amd64"), [], "{line}");
         }
         assert_eq!(deb822("Types: deb\nURIs: http://127.0.0.1/\nSuites: a\nComponents: b\nEnabled: no\n", "amd64"), []);
+    }
+
+    #[test]
+    fn a_snapshot_may_be_of_any_age() {
+        let old = |sources: &[Source]| sources.iter().map(|source| source.any_age).collect::<Vec<_>>();
+        let line = |option: &str| one_line(&format!("deb [{option}] http://127.0.0.1/debian sid main"), "amd64");
+        assert_eq!(old(&line("check-valid-until=no")), [true]);
+        assert_eq!(old(&line("check-valid-until=yes")), [false]);
+        let block = "Types: deb\nURIs: http://127.0.0.1/\nSuites: a b\nComponents: c\nCheck-Valid-Until: No\n";
+        assert_eq!(old(&deb822(block, "amd64")), [true, true]);
     }
 
     #[test]

@@ -95,7 +95,9 @@ pub fn release(kit: &Kit<'_>, source: &Source) -> Result<Release, DebError> {
     let text = keyring.check(&text, now).map_err(|error| untrusted(error.to_string()))?;
     let release = Release::read(&text);
     match release.valid_until {
-        Some(end) if end < now => Err(DebError::Stale { suite: source.name(), address: net::show(&address), end }),
+        Some(end) if end < now && !source.any_age => {
+            Err(DebError::Stale { suite: source.name(), address: net::show(&address), end })
+        }
         _ => Ok(release),
     }
 }

@@ -53,7 +53,7 @@ impl Archive {
             packages: packages.iter().map(ToString::to_string).collect(),
             without: Vec::new(),
             cures: Vec::new(),
-            sources: Some(written(&address, &["test".to_owned()], &["main".to_owned()], &[keyring])),
+            sources: Some(written(&address, &["test".to_owned()], &["main".to_owned()], &[keyring], false)),
         }
     }
 
@@ -188,6 +188,9 @@ fn an_archive_that_is_not_to_be_trusted_is_refused_and_nothing_of_it_read() {
     );
     archive.sign(&archive.key, -60);
     assert!(fails(&archive).contains("the suite test is too old: it counted until"), "{}", fails(&archive));
+    let mut snapshot = archive.request(&["web"]);
+    snapshot.sources.iter_mut().flatten().for_each(|source| source.any_age = true);
+    archive.with_kit(|kit| snapshot.resolve(kit, &[]).expect("a snapshot is taken as it is"));
     archive.sign(&archive.key, 3600);
     let release = archive.path("debian/dists/test/InRelease");
     let text = std::fs::read_to_string(&release).expect("read");

@@ -164,6 +164,10 @@ fn nginx_is_told_in_its_own_way_and_nothing_else_is_inherited() {
     let log = until("its words", || Some(prefix.log("web")).filter(|log| log.lines().count() == 2));
     // `ls` itself has one more open, on the folder that it lists.
     assert_eq!(log, "NGINX=3;\n0 1 2 3 4 ");
+    // A worker that comes too late for a connection goes on with those it has.
+    let facts = fs::read_to_string(format!("/proc/{}/fdinfo/3", prefix.pid("web"))).expect("facts of the socket");
+    let flags = facts.lines().find_map(|line| line.strip_prefix("flags:")).expect("flags").trim();
+    assert_ne!(u32::from_str_radix(flags, 8).expect("octal") & 0o4000, 0, "it waits: {flags}");
 }
 
 #[test]
