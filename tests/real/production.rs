@@ -12,7 +12,8 @@ use crate::home::{Home, get, has_debian, kill};
 const CLIENT: &str = include_str!("../recipes/wps_client.py");
 const ASK: &str = include_str!("production/ask.py");
 pub const PRODUCTION: &[&str] = &["-p", "production"];
-const STAGE: &[&str] = &["-p", "stage"];
+/// In a folder whose name has spaces and letters of other alphabets.
+const STAGE: &[&str] = &["-p", "stage", "--prefix", "../a stage for größe"];
 
 /// A home where packages of Debian can be had.
 pub fn home() -> Option<Home> {
