@@ -5,14 +5,22 @@
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind};
 
+use crate::text::MARK_OPEN;
+
 /// Adds all filters.
 pub(super) fn add_to(environment: &mut Environment<'_>) {
     // The folder of an object is a mark until its key is known.
-    environment.add_test("absolute", |path: &str| path.starts_with(['/', crate::text::MARK_OPEN]));
+    environment.add_test("absolute", |path: &str| path.starts_with(['/', MARK_OPEN]));
     environment.add_filter("tojson", to_json);
     environment.add_filter("py", |value: Value| python(&value));
-    environment.add_filter("shell_quote", |text: String| shell_words::quote(&text).into_owned());
+    environment.add_filter("shell_quote", |text: String| shell_quoted(&text));
     environment.add_filter("ini", |text: String| text.replace("\r\n", "\n").replace('\n', "\n\t"));
+}
+
+/// A word of a shell. The folder that a mark stands for may have spaces.
+fn shell_quoted(text: &str) -> String {
+    let quoted = shell_words::quote(text);
+    if quoted == text && text.contains(MARK_OPEN) { format!("'{text}'") } else { quoted.into_owned() }
 }
 
 fn to_json(value: Value) -> Result<Value, Error> {

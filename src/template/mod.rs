@@ -170,6 +170,7 @@ mod tests {
                 r#"["a","b c"] null "It's <a> \"name\" é""#,
             ),
             ("{{ tags | map('shell_quote') | join(' ') }}", "a 'b c'"),
+            ("{{ '\u{E000}object:env\u{E001}' | shell_quote }}/bin", "'\u{E000}object:env\u{E001}'/bin"),
             ("{{ 'a\nb' | ini }}", "a\n\tb"),
             ("{{ port }} {{ debug }}\n", "5000 true\n"),
         ] {

@@ -2,6 +2,7 @@
 #![allow(clippy::too_many_lines, reason = "what the program says stands in its test")]
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 
 use insta::assert_snapshot;
 use regex::Regex;
@@ -446,7 +447,10 @@ fn a_file_that_was_altered_is_found_and_mended() {
     let (conf, made) = (object("conf"), object("made"));
     life.sandbox.unseal(&conf);
     life.sandbox.unseal(&made);
-    life.sandbox.write(conf.join("etc/web.conf"), "altered");
+    let (altered, mode) = (conf.join("etc/web.conf"), |mode| std::fs::Permissions::from_mode(mode));
+    fs_err::set_permissions(&altered, mode(0o644)).expect("mode");
+    life.sandbox.write(&altered, "altered");
+    fs_err::set_permissions(&altered, mode(0o444)).expect("mode");
     life.sandbox.write(conf.join("etc/extra.conf"), "extra");
     fs_err::remove_file(made.join("data")).expect("removed");
     assert_snapshot!(life.run(&["verify", "--quiet"]).text(), @r"

@@ -3,6 +3,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -240,6 +241,7 @@ fn a_django_project_lives_in_production() {
     is_updated_or_not_at_all(&home, &url);
     stage_stands_beside(&home, &url);
     comes_back_from_a_dump(&home, &url);
+    comes_back_after_a_wipe(&home, &url);
     home.run(&[&["wipe", "--data", "--yes"], PRODUCTION].concat()).success();
     assert_eq!(format!("{:?}", home.processes()), "[]");
 }
@@ -296,6 +298,13 @@ fn edit_file(home: &Home, name: &str, from: &str, to: &str) {
 fn is_updated_or_not_at_all(home: &Home, url: &str) {
     edit_file(home, "edition.py", "first edition", "second edition");
     home.run(&[&["update"], PRODUCTION].concat()).success();
+    assert!(ask(home, PRODUCTION, &[url])[0]["text"].as_str().unwrap().contains("second edition"));
+    is_counted_by(home, PRODUCTION, url, "second edition");
+    // Back to the state before, and forward again.
+    home.run(&[&["rollback"], PRODUCTION].concat()).success();
+    assert!(ask(home, PRODUCTION, &[url])[0]["text"].as_str().unwrap().contains("first edition"));
+    is_counted_by(home, PRODUCTION, url, "first edition");
+    home.run(&[&["install", "--release"], PRODUCTION].concat()).success();
     assert!(ask(home, PRODUCTION, &[url])[0]["text"].as_str().unwrap().contains("second edition"));
     is_counted_by(home, PRODUCTION, url, "second edition");
     // Fails at its first request, which is ours and nobody else's: the old one goes on.
@@ -355,4 +364,21 @@ fn comes_back_from_a_dump(home: &Home, url: &str) {
     assert_eq!(count(), then);
     assert_eq!(ask(home, PRODUCTION, &[&format!("{url}media/note.txt")])[0]["status"], 200);
     is_counted_by(home, PRODUCTION, url, "second edition");
+}
+
+/// A dump that was put away is all that is left of the site, and all that it takes.
+fn comes_back_after_a_wipe(home: &Home, url: &str) {
+    let count = |url: &str| ask(home, PRODUCTION, &[&format!("{url}count")])[0]["text"].clone();
+    let then = count(url);
+    let dumped = home.run(&[&["dump", "--json"], PRODUCTION].concat()).success().json();
+    let kept = home.folder().join("kept");
+    let copied = Command::new("cp").arg("-a").arg(dumped["dump"]["path"].as_str().unwrap()).arg(&kept).status();
+    assert!(copied.unwrap().success());
+    home.run(&[&["wipe", "--data", "--yes"], PRODUCTION].concat()).success();
+    home.run(PRODUCTION).success();
+    let url = home.url(PRODUCTION, "web");
+    assert_ne!(count(&url), then, "another site, without what people did");
+    home.run(&[&["load", kept.to_str().unwrap()], PRODUCTION].concat()).success();
+    assert_eq!(count(&url), then);
+    assert_eq!(ask(home, PRODUCTION, &[&format!("{url}media/note.txt")])[0]["status"], 200);
 }

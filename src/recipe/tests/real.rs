@@ -83,7 +83,7 @@ fn a_relative_folder_of_the_web_server_is_the_projects() {
     let files = stack.parts["web"].files.iter();
     let text =
         files.map(|file| file.content.to_marked()).find(|text| text.contains("/srv/far")).expect("a configuration");
-    assert!(text.contains(&format!("alias {}/static/;", folder.path().display())), "{text}");
+    assert!(text.contains(&format!("alias \"{}/static/\";", folder.path().display())), "{text}");
     assert!(text.contains("alias \"/srv/far/\";") && text.contains("proxy_pass http://127.0.0.1:5000;"), "{text}");
 }
 
