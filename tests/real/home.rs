@@ -289,7 +289,9 @@ fn cache_of(project: &str) -> PathBuf {
 fn copy(from: &Path, to: &Path, home: &Home) {
     std::fs::create_dir_all(to).unwrap();
     home.own(to.parent().unwrap());
-    let done = Command::new("cp").args(["-au"]).arg(from.join(".")).arg(to).status().unwrap();
+    // Folders of the cache are closed, and files may be there already.
+    home.unseal(to);
+    let done = Command::new("cp").arg("-auf").arg(from.join(".")).arg(to).status().unwrap();
     assert!(done.success());
     for entry in walkdir::WalkDir::new(to).into_iter().map(Result::unwrap) {
         lchown(entry.path(), Some(home.user()), None).unwrap();
