@@ -36,6 +36,7 @@ pub mod message;
 mod metrics;
 mod ops;
 mod overlap;
+mod pace;
 mod peek;
 mod port;
 mod probe;

@@ -1,16 +1,20 @@
-//! Keeps a service's FIFOs empty: one task a stream, which gives way after each batch.
+//! Keeps a service's FIFOs empty: one task a stream, which gives way after each batch, and rests where little
+//! comes often.
 
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 use rustix::pipe::fcntl_setpipe_size;
 use tokio::io::unix::AsyncFd;
+use tokio::time::sleep;
 
 use super::log::Log;
+use super::pace::Pace;
 use super::scope::{Task, readable};
 use crate::keeper::fifo;
 use crate::name::PartName;
@@ -23,11 +27,14 @@ const DRAIN: usize = 64;
 const NARROW: usize = 1 << 16;
 const WIDE: usize = 1 << 20;
 
+/// When it is tried again after what could not be done.
+const TROUBLE: Duration = Duration::from_secs(1);
+
 /// The pump of one service.
 #[derive(Debug)]
 pub(super) struct Pump {
     log: Rc<RefCell<Log>>,
-    fifos: Vec<Rc<AsyncFd<OwnedFd>>>,
+    fifos: Vec<Rc<OwnedFd>>,
     _tasks: Vec<Task>,
 }
 
@@ -50,9 +57,8 @@ impl Pump {
     fn into(log: Rc<RefCell<Log>>, run: &Path, child: &PartName) -> io::Result<Self> {
         let (mut fifos, mut tasks) = (Vec::new(), Vec::new());
         for (number, stream) in (0..).zip(fifo::STREAMS) {
-            let held = fifo::hold(&fifo::path(run, child.as_str(), stream), OFlags::NONBLOCK)?;
-            let held = Rc::new(readable(held)?);
-            tasks.push(Task::spawn(pump(Rc::clone(&held), Rc::clone(&log), number)));
+            let held = Rc::new(fifo::hold(&fifo::path(run, child.as_str(), stream), OFlags::NONBLOCK)?);
+            tasks.push(Task::spawn(pump(readable(Rc::clone(&held))?, Rc::clone(&log), number)));
             fifos.push(held);
         }
         Ok(Self { log, fifos, _tasks: tasks })
@@ -62,7 +68,7 @@ impl Pump {
     pub(super) fn drain(&self) {
         for (number, fifo) in (0..).zip(&self.fifos) {
             for _ in 0..DRAIN {
-                if self.log.borrow_mut().take(fifo.get_ref(), number).is_err() {
+                if self.log.borrow_mut().take(fifo, number).is_err() {
                     break;
                 }
             }
@@ -80,26 +86,42 @@ impl Pump {
     }
 }
 
-async fn pump(fifo: Rc<AsyncFd<OwnedFd>>, log: Rc<RefCell<Log>>, stream: u8) {
-    let mut is_wide = false;
+async fn pump(mut watched: AsyncFd<Rc<OwnedFd>>, log: Rc<RefCell<Log>>, stream: u8) {
+    let (mut is_wide, mut pace) = (false, Pace::new(Instant::now()));
     loop {
-        let Ok(mut ready) = fifo.readable().await else { return };
+        let Ok(mut ready) = watched.readable().await else { return };
         let taken = ready.try_io(|fifo| log.borrow_mut().take(fifo.get_ref(), stream));
         match taken {
             Ok(Ok(moved)) => {
                 if moved >= NARROW && !is_wide {
                     // It is as wide as it can be now, or was before, or may not be: no more is to be had.
                     is_wide = true;
-                    let _ = fcntl_setpipe_size(fifo.get_ref(), WIDE);
+                    let _ = fcntl_setpipe_size(watched.get_ref(), WIDE);
                 }
-                // There may be more, but others come first.
-                tokio::task::yield_now().await;
+                match pace.rest(moved, Instant::now()) {
+                    Some(time) => watched = rest(watched, time).await,
+                    // There may be more, but others come first.
+                    None => tokio::task::yield_now().await,
+                }
             }
             Ok(Err(error)) => {
                 eprintln!("supervisor: a log cannot be written: {error}");
-                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                sleep(TROUBLE).await;
             }
             Err(_would_block) => {}
         }
+    }
+}
+
+/// Leaves a FIFO alone: who writes to one that is watched wakes us with each piece.
+async fn rest(watched: AsyncFd<Rc<OwnedFd>>, mut time: Duration) -> AsyncFd<Rc<OwnedFd>> {
+    let fifo = watched.into_inner();
+    loop {
+        sleep(time).await;
+        match readable(Rc::clone(&fifo)) {
+            Ok(watched) => return watched,
+            Err(error) => eprintln!("supervisor: a log cannot be watched: {error}"),
+        }
+        time = TROUBLE;
     }
 }

@@ -1,7 +1,7 @@
 //! What ends with its owner: tasks, and descriptors that are watched.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::AsRawFd;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 /// Waits on a descriptor's being readable.
 #[allow(deprecated, reason = "its doubt is about types that may give away their descriptor; an owned one does not")]
-pub(super) fn readable(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+pub(super) fn readable<D: AsRawFd>(descriptor: D) -> io::Result<AsyncFd<D>> {
     AsyncFd::with_interest(descriptor, Interest::READABLE)
 }
 
