@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use insta::assert_snapshot;
 use regex::Regex;
@@ -432,6 +433,32 @@ fn an_input_that_changes_makes_its_reader_anew() {
     hint: the programs of `made` are in [HOME]/jove/app-dev/store/[HEX]-made/bin
     ------- exit 1 -------
     ");
+}
+
+/// Another copy of the program may have other recipes, so that it does not believe what the first one looked at.
+#[test]
+fn another_copy_of_the_program_looks_at_everything_itself() {
+    let life = project();
+    life.install();
+    let service = life.pid("web");
+    let other = life.sandbox.folder().join("other-program");
+    fs_err::copy(life.sandbox.program(), &other).expect("copied");
+    let mut file = fs_err::OpenOptions::new().append(true).open(&other).expect("opened");
+    std::io::Write::write_all(&mut file, b"of another build").expect("altered");
+    drop(file);
+    let installed = |program: &Path| {
+        let mut command = life.sandbox.other(program);
+        command.args(["install", "--quiet"]);
+        life.sandbox.finish(command, b"").success().stdout().to_owned()
+    };
+    let sealed = || fs_err::read(life.prefix().join("stamp.json")).expect("stamp");
+    let before = sealed();
+    let said = installed(&other);
+    assert_ne!(sealed(), before, "{said}");
+    assert_eq!(life.pid("web"), service, "what runs is not touched by that: {said}");
+    let looked = sealed();
+    assert!(installed(&other).starts_with("nothing to do"));
+    assert_eq!(sealed(), looked, "the second time it knows");
 }
 
 #[test]
