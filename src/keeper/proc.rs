@@ -16,7 +16,12 @@ pub struct Stat {
     pub session: i32,
     /// When it started, in clock ticks since boot: with the boot id this tells a process from a later one of the same number.
     pub start: u64,
+    /// Whether it is on its way out: nothing of its program runs any more, though it may still hold what it had.
+    pub is_ending: bool,
 }
+
+/// The kernel's `PF_EXITING`.
+const ENDING: u64 = 4;
 
 /// A live process's [`Stat`].
 #[must_use]
@@ -34,6 +39,7 @@ fn parse_stat(text: &str) -> Option<Stat> {
         group: fields.get(2)?.parse().ok()?,
         session: fields.get(3)?.parse().ok()?,
         start: fields.get(19)?.parse().ok()?,
+        is_ending: fields.get(6)?.parse::<u64>().ok()? & ENDING != 0,
     })
 }
 
@@ -99,7 +105,10 @@ mod tests {
     #[test]
     fn a_name_with_brackets_does_not_confuse() {
         let text = "12 (a) b (c) S 1 7 8 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4711 0 0";
-        assert_eq!(parse_stat(text), Some(Stat { state: 'S', parent: 1, group: 7, session: 8, start: 4711 }));
+        assert_eq!(
+            parse_stat(text),
+            Some(Stat { state: 'S', parent: 1, group: 7, session: 8, start: 4711, is_ending: false })
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::layout::Layout;
 pub(super) fn has_keeper(layout: &Layout) -> bool {
     let number = std::fs::read_to_string(layout.run().join("keeper.lock")).unwrap_or_default();
     let stat = number.trim().parse().ok().and_then(proc::stat);
-    stat.is_some_and(|stat| stat.state != 'Z')
+    stat.is_some_and(|stat| stat.state != 'Z' && !stat.is_ending)
 }
 
 pub(super) fn open(path: &Path) -> Result<UnixStream, ClientError> {

@@ -6,10 +6,10 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::unbounded_channel;
@@ -19,15 +19,27 @@ use tokio::task::LocalSet;
 use super::control::{Action, Ask, router};
 use super::core::Core;
 use super::door::Door;
-use super::message::SwitchEvent;
-use super::{LoadSecrets, SupervisorError, history, line, ops, recover, schedule, switch, upgrade};
+use super::message::{Event, SwitchEvent};
+use super::{LoadSecrets, SupervisorError, history, line, ops, reach, recover, schedule, switch, upgrade};
 use crate::host::Host;
 use crate::keeper::message::{Reply, Request};
 use crate::layout::Layout;
 use crate::memory::{self, QUIET, SELDOM};
 
-/// A supervisor whose keeper dies sooner than this starts no other: something is wrong that would only repeat.
-const TOO_SOON: Duration = Duration::from_secs(1);
+/// What is told of a keeper's death.
+const KEEPER_DIED: &str = "the keeper died; services go on";
+
+/// So many deaths of keepers within so long are too many: whatever is wrong would only repeat. The events of that time are among so
+/// many of the last.
+const TOO_OFTEN: usize = 10;
+const OF_LATE: Duration = Duration::from_secs(10);
+const MANY: usize = 200;
+
+/// How long it waits then before it starts another, and how often it looks meanwhile whether somebody else did. Where one cannot be
+/// started it waits for as long as that at first, and longer each time.
+const SELDOM_TRIED: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_secs(1);
+const TICK: Duration = Duration::from_millis(50);
 
 /// How long answers may take that are under way when everything ends.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -43,9 +55,21 @@ pub fn run(root: &Path, secrets: LoadSecrets) -> Result<(), SupervisorError> {
     let run = run.canonicalize().map_err(|source| SupervisorError::File { path: run, source })?;
     let lock = take_lock(run.join("supervisor.lock"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(SupervisorError::Begin)?;
-    let done = LocalSet::new().block_on(&runtime, supervise(layout, run, secrets));
+    let end = LocalSet::new().block_on(&runtime, supervise(layout.clone(), run, secrets))?;
     drop(lock);
-    done
+    match end {
+        End::Done => {}
+        End::Orphaned => replace_keeper(&layout),
+    }
+    Ok(())
+}
+
+/// How a supervisor came to its end.
+enum End {
+    /// It was told to, or another one takes over.
+    Done,
+    /// Its keeper died, which nobody else sees.
+    Orphaned,
 }
 
 /// Waits until a former supervisor is gone: two must never move one service.
@@ -58,11 +82,13 @@ fn take_lock(path: PathBuf) -> Result<File, SupervisorError> {
     locked.map_err(|source| SupervisorError::File { path, source })
 }
 
-async fn supervise(layout: Layout, run: PathBuf, secrets: LoadSecrets) -> Result<(), SupervisorError> {
-    let began = Instant::now();
+async fn supervise(layout: Layout, run: PathBuf, secrets: LoadSecrets) -> Result<End, SupervisorError> {
     let (mut line, keeper) = line::open(keeper_line().map_err(|_| SupervisorError::NoKeeper)?);
     let _ = keeper.send(Request::List);
-    let children = line.children().await.map_err(SupervisorError::Begin)?;
+    let Ok(children) = line.children().await else {
+        history::append(&layout, None, "supervisor", KEEPER_DIED);
+        return Ok(End::Orphaned);
+    };
     let core = Rc::new(Core::new(layout, run, secrets, keeper));
     let found = recover::take_over(&core, children);
     let (asks, mut questions) = unbounded_channel();
@@ -88,9 +114,10 @@ async fn supervise(layout: Layout, run: PathBuf, secrets: LoadSecrets) -> Result
             reply = line.next() => match reply {
                 Ok(Reply::Terminate) => drop(tokio::task::spawn_local(terminate(Rc::clone(&core)))),
                 Ok(reply) => core.heard(reply),
+                Err(_) if core.inner.borrow().is_ending => return Ok(End::Done),
                 Err(_) => {
-                    orphaned(&core, began);
-                    return Ok(());
+                    history::append(&core.layout, None, "supervisor", KEEPER_DIED);
+                    return Ok(End::Orphaned);
                 }
             },
         }
@@ -101,7 +128,7 @@ async fn supervise(layout: Layout, run: PathBuf, secrets: LoadSecrets) -> Result
     }
     let _ = end.send(());
     let _ = tokio::time::timeout(LAST_WORDS, async { (core.keeper.drain().await, server.await) }).await;
-    Ok(())
+    Ok(End::Done)
 }
 
 /// Gives back the memory that only a busy moment needed, once it is over; while nothing happens, nothing wakes up.
@@ -128,23 +155,36 @@ async fn terminate(core: Rc<Core>) {
     let _ = ops::shutdown(&core).await;
 }
 
-/// The keeper is gone: services go on, and another keeper takes them over and starts another supervisor.
-fn orphaned(core: &Core, began: Instant) {
-    if core.inner.borrow().is_ending {
-        return;
+/// Services go on without the keeper; another one takes them over and starts another supervisor. Nobody is needed for that, and
+/// a command that starts one sooner is not kept waiting: nothing is locked here any more.
+fn replace_keeper(layout: &Layout) {
+    // One that was told to end has taken its lock along, and a wiped prefix has none: then nobody wants another.
+    let is_wanted = || !reach::has_keeper(layout) && layout.run().join("keeper.lock").exists();
+    let mut wait = if is_useless(&history::last(layout, MANY)) { SELDOM_TRIED } else { Duration::ZERO };
+    let mut next = AGAIN;
+    while is_wanted() {
+        if !wait.is_zero() {
+            let tick = wait.min(TICK);
+            std::thread::sleep(tick);
+            wait -= tick;
+            continue;
+        }
+        // Comes back once there is a supervisor again, which sees what becomes of its keeper.
+        let started = Host::current()
+            .map_err(|error| error.to_string())
+            .and_then(|host| reach::start_keeper(layout, &host.program).map_err(|error| error.to_string()));
+        if let Err(error) = started {
+            eprintln!("supervisor: another keeper cannot be started: {error}");
+        }
+        (wait, next) = (next, SELDOM_TRIED.min(next * 2));
     }
-    history::append(&core.layout, None, "supervisor", "the keeper died; services go on");
-    if began.elapsed() < TOO_SOON {
-        return;
-    }
-    let start = || -> io::Result<()> {
-        let program = Host::current().map_err(io::Error::other)?.program;
-        let mut keeper = Command::new(program);
-        keeper.arg("internal-keeper").arg("--root").arg(core.layout.root()).stdin(Stdio::null()).spawn().map(drop)
-    };
-    if let Err(error) = start() {
-        eprintln!("supervisor: another keeper cannot be started: {error}");
-    }
+}
+
+/// Whether keepers died so often of late that another would only die, too.
+fn is_useless(events: &[Event]) -> bool {
+    let since = Timestamp::now() - OF_LATE;
+    let died = events.iter().filter(|event| event.text == KEEPER_DIED);
+    died.filter(|event| event.when.parse().is_ok_and(|when: Timestamp| when >= since)).count() >= TOO_OFTEN
 }
 
 fn answer(core: &Rc<Core>, question: Ask) {

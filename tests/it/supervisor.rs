@@ -239,6 +239,32 @@ fn the_keeper_is_killed_and_another_takes_over() {
     assert_eq!(prefix.pid("web"), second);
 }
 
+/// No command is needed for that, and one that dies as soon as it is there is followed, too.
+#[test]
+fn keepers_that_are_killed_one_after_the_other_are_replaced() {
+    let prefix = Prefix::new();
+    prefix.generation(1, vec![prefix.service("web", FOREVER)]);
+    prefix.commit(1);
+    let web = prefix.pid("web");
+    let lock = prefix.layout.run().join("keeper.lock");
+    // A client would start a keeper itself: the number is in its lock.
+    let another = |former: Option<i32>| {
+        until("another keeper", || {
+            let pid: i32 = fs::read_to_string(&lock).ok()?.trim().parse().ok()?;
+            (Some(pid) != former && is_alive(pid)).then_some(pid)
+        })
+    };
+    let mut keeper = another(None);
+    for _ in 0..4 {
+        kill(keeper);
+        keeper = another(Some(keeper));
+    }
+    assert_eq!(prefix.pid("web"), web);
+    kill(web);
+    until("a new process", || prefix.status("web").pid.filter(|pid| *pid != web));
+    assert_eq!(prefix.client().status().expect("status").keeper, keeper, "and it stays");
+}
+
 #[test]
 fn both_are_killed_and_a_reused_number_is_left_alone() {
     let prefix = Prefix::new();
