@@ -14,6 +14,7 @@
 //! $XDG_CACHE_HOME/jove-install/packages/
 //!   <form>/<ab>/<hex>/files/           what the package with this SHA-256 has in it
 //!   <form>/<ab>/<hex>/files.json       everything in it with its digest
+//!   <form>/.lock                       held for the moment in which something damaged is taken away
 //!   <form>/.tmp-…                      being made or removed, by whoever holds its file lock; else a killed run left it
 //! ```
 //!
@@ -24,14 +25,18 @@
 //! It costs some three times the room of the packages themselves. Nothing is ever dropped by itself (`wipe --cache` does). A
 //! run that is copying what another one finds damaged at that moment fails, and is run again.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
 
 use super::{Kit, PinnedFile};
 use crate::checkpoint;
+use crate::fs::walk::{Found, NOTHING, walk};
 use crate::fs::{Entry, digest_tree, remove_tree};
 use crate::progress::{Event, Reporter};
 
@@ -83,18 +88,20 @@ impl<'a> Kept<'a> {
         let place = root.join(&hex[..2]).join(&hex);
         let failed = |source| KeptError { path: place.clone(), source };
         for _ in 0..PATIENCE {
-            if place.exists() {
+            if let Some(seen) = mark(&place) {
                 if is_whole(&place) {
                     return Ok(place.join(FILES));
                 }
-                note_damage(self.kit.report, &file.file);
-                Temporary::begin(&root).and_then(|aside| aside.take_away(&place)).map_err(failed)?;
+                if Temporary::begin(&root).and_then(|aside| aside.take_away(&place, seen)).map_err(failed)? {
+                    note_damage(self.kit.report, &file.file);
+                }
+                continue;
             }
             let new = Temporary::begin(&root).map_err(failed)?;
             let files = new.folder.path().join("new").join(FILES);
             std::fs::create_dir_all(&files).map_err(failed)?;
             unpack(&self.kit.cache.path(&file.sha256, &file.file), &files)?;
-            list(&files).map_err(failed)?;
+            List::write(&files).map_err(failed)?;
             checkpoint::pass("package-before-keep");
             if new.give(&place).map_err(failed)? {
                 return Ok(place.join(FILES));
@@ -109,16 +116,47 @@ fn note_damage(report: &Reporter, name: &str) {
         .report(Event::Note(format!("`{name}` was damaged where the cache keeps it unpacked, and is unpacked again")));
 }
 
-/// Whether everything is as it was, and nothing else is there.
-fn is_whole(place: &Path) -> bool {
-    let list = std::fs::read(place.join(LIST)).ok();
-    let said: Option<Vec<Entry>> = list.and_then(|list| serde_json::from_slice(&list).ok());
-    said.is_some_and(|said| digest_tree(&place.join(FILES)).is_ok_and(|found| found == said))
+/// By what a folder is known to be the one that was seen.
+fn mark(place: &Path) -> Option<(u64, u64, i64, i64)> {
+    let facts = place.symlink_metadata().ok()?;
+    Some((facts.dev(), facts.ino(), facts.mtime(), facts.mtime_nsec()))
 }
 
-/// Lays the list of what came out beside it. Nothing is synced: what a power cut took is noticed.
-fn list(files: &Path) -> io::Result<()> {
-    std::fs::write(files.with_file_name(LIST), serde_json::to_vec(&digest_tree(files)?)?)
+/// What came out of a package.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+struct List {
+    /// Everything, with its digest.
+    entries: Vec<Entry>,
+    /// Other names of a file, each with its first.
+    names: BTreeMap<PathBuf, PathBuf>,
+}
+
+impl List {
+    fn of(files: &Path) -> io::Result<Self> {
+        let mut firsts: HashMap<(u64, u64), PathBuf> = HashMap::new();
+        let mut names = BTreeMap::new();
+        for Found { path, metadata } in walk(files, NOTHING)? {
+            if metadata.is_file() && metadata.nlink() > 1 {
+                let first = firsts.entry((metadata.dev(), metadata.ino())).or_insert_with(|| path.clone());
+                if *first != path {
+                    names.insert(path, first.clone());
+                }
+            }
+        }
+        Ok(Self { entries: digest_tree(files)?, names })
+    }
+
+    /// Lays it beside them. Nothing is synced: what a power cut took is noticed.
+    fn write(files: &Path) -> io::Result<()> {
+        std::fs::write(files.with_file_name(LIST), serde_json::to_vec(&Self::of(files)?)?)
+    }
+}
+
+/// Whether everything is as it was, and nothing else is there.
+fn is_whole(place: &Path) -> bool {
+    let text = std::fs::read(place.join(LIST)).ok();
+    let said: Option<List> = text.and_then(|text| serde_json::from_slice(&text).ok());
+    said.is_some_and(|said| List::of(&place.join(FILES)).is_ok_and(|found| found == said))
 }
 
 /// A folder for making and removing, of this run alone as long as it lives.
@@ -151,13 +189,18 @@ impl Temporary {
         Err(io::Error::other("other runs remove whatever is made there"))
     }
 
-    /// Removes what is at a place, which nobody finds half removed.
-    fn take_away(self, place: &Path) -> io::Result<()> {
-        match std::fs::rename(place, self.folder.path().join("old")) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+    /// Removes what was seen at a place, which nobody finds half removed; not what another run has put there since.
+    fn take_away(self, place: &Path, seen: (u64, u64, i64, i64)) -> io::Result<bool> {
+        let path = self.folder.path().with_file_name(".lock");
+        let lock = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        rustix::io::retry_on_intr(|| flock(&lock, FlockOperation::LockExclusive))?;
+        if mark(place) != Some(seen) {
+            return Ok(false);
         }
-        remove_tree(self.folder.path())
+        std::fs::rename(place, self.folder.path().join("old"))?;
+        drop(lock);
+        remove_tree(self.folder.path())?;
+        Ok(true)
     }
 
     /// Gives what was made its place; not if another run was quicker.
@@ -219,6 +262,21 @@ mod tests {
     }
 
     #[test]
+    fn names_of_one_file_belong_to_what_is_proved() {
+        let root = tempfile::tempdir().expect("folder");
+        let files = root.path().join(FILES);
+        std::fs::create_dir_all(&files).expect("made");
+        std::fs::write(files.join("a"), "x").expect("written");
+        std::fs::hard_link(files.join("a"), files.join("b")).expect("linked");
+        List::write(&files).expect("listed");
+        assert!(is_whole(root.path()));
+        // As copying a cache without care makes it.
+        std::fs::remove_file(files.join("b")).expect("removed");
+        std::fs::copy(files.join("a"), files.join("b")).expect("copied");
+        assert!(!is_whole(root.path()));
+    }
+
+    #[test]
     fn the_first_to_come_gives_it_and_the_second_throws_its_own_away() {
         let root = tempfile::tempdir().expect("folder");
         let place = root.path().join("ab/place");
@@ -227,7 +285,7 @@ mod tests {
             let files = new.folder.path().join("new").join(FILES);
             std::fs::create_dir_all(&files).expect("made");
             std::fs::write(files.join("x"), text).expect("written");
-            list(&files).expect("listed");
+            List::write(&files).expect("listed");
             new
         };
         let (one, two) = (made("one"), made("two"));
@@ -235,10 +293,14 @@ mod tests {
         assert!(!two.give(&place).expect("not given"));
         assert_eq!(std::fs::read_to_string(place.join(FILES).join("x")).expect("read"), "one");
         assert!(is_whole(&place));
-        Temporary::begin(root.path()).expect("begun").take_away(&place).expect("taken away");
+        let seen = mark(&place).expect("there");
+        let take_away = || Temporary::begin(root.path()).expect("begun").take_away(&place, seen).expect("taken away");
+        assert!(take_away());
         assert!(!is_whole(&place) && !place.exists());
-        assert_eq!(names(root.path()), ["ab"]);
-        // Nothing to take away is as good.
-        Temporary::begin(root.path()).expect("begun").take_away(&place).expect("taken away");
+        // It was another's turn before, and what that one put there stays.
+        assert!(!take_away());
+        assert!(made("three").give(&place).expect("given"));
+        assert!(!take_away() && is_whole(&place));
+        assert_eq!(names(root.path()), [".lock", "ab"]);
     }
 }
