@@ -25,6 +25,9 @@ use crate::fs::tree::copy_files;
 use crate::provider::kept::Kept;
 use crate::provider::{Pinned, PinnedFile};
 
+/// So many files of a package are linked one after another.
+const AT_ONCE: usize = 16;
+
 /// Why an environment could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
@@ -103,7 +106,7 @@ pub fn link(
         .collect();
     together.par_iter().try_for_each(|(member, unpacked, placed)| {
         let (plain, other) = parted(unpacked, placed);
-        let mut entries = link_one(unpacked, other, &prefix, python.as_ref(), subdir)?;
+        let mut entries = link_all(unpacked, &other, &prefix, python.as_ref(), subdir)?;
         entries.extend(copy_all(unpacked, plain, object)?);
         entries.sort_by(|one, other| one.relative_path.cmp(&other.relative_path));
         remember(member.pin, unpacked, entries, object)
@@ -169,6 +172,23 @@ fn copy_all(unpacked: &Unpacked, plain: Vec<PackedEntry>, object: &Path) -> Resu
     Ok(copied.collect())
 }
 
+/// Links all other files, several at once: in one call rattler does those of a hundred folders one after another, and most of a
+/// large program's are in one.
+fn link_all(
+    unpacked: &Unpacked,
+    entries: &[PackedEntry],
+    prefix: &Prefix,
+    python: Option<&PythonInfo>,
+    subdir: Subdir,
+) -> Result<Vec<PathsEntry>, LinkError> {
+    if unpacked.index.noarch.is_python() {
+        // Each call makes the commands of such a package, too.
+        return link_one(unpacked, entries.to_vec(), prefix, python, subdir);
+    }
+    let linked = entries.par_chunks(AT_ONCE).map(|some| link_one(unpacked, some.to_vec(), prefix, python, subdir));
+    Ok(linked.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
 fn link_one(
     unpacked: &Unpacked,
     entries: Vec<PackedEntry>,
@@ -177,7 +197,7 @@ fn link_one(
     subdir: Subdir,
 ) -> Result<Vec<PathsEntry>, LinkError> {
     let options = InstallOptions {
-        paths_json: Some(PathsJson { paths: entries, ..unpacked.paths.clone() }),
+        paths_json: Some(PathsJson { paths: entries, paths_version: unpacked.paths.paths_version }),
         index_json: Some(unpacked.index.clone()),
         allow_symbolic_links: Some(true),
         allow_hard_links: Some(false),
