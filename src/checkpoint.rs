@@ -22,6 +22,7 @@ pub const NAMES: &[&str] = &[
     "git-after-archive",
     "object-before-build",
     "object-after-build",
+    "package-before-keep",
     "deb-after-package",
     "deb-before-patch",
     "deb-after-patch",

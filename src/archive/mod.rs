@@ -19,6 +19,7 @@
 //! meanwhile.
 
 pub mod budget;
+mod folder;
 mod kind;
 pub mod place;
 mod root;
@@ -210,6 +211,18 @@ pub fn unpack_rerooted(archive: &Path, to: &Path, limits: Limits) -> Result<Unpa
     unpack_into(archive, to, limits, 0, Absolute::Reroot)
 }
 
+/// Puts everything of a folder that an archive was unpacked into under another one, by the same rules: nothing may be there
+/// that has the name of something in it, and no link may lead out. Files of several names stay so.
+///
+/// # Errors
+/// As [`unpack`].
+pub fn unpack_folder(from: &Path, to: &Path) -> Result<Unpacked, ArchiveError> {
+    let mut root =
+        Root::open(to, Absolute::Refuse).map_err(|source| ArchiveError::Io { path: to.to_owned(), source })?;
+    let walked = folder::walk(from, &mut root);
+    ended(walked, root, from)
+}
+
 /// The plain bytes of a file that is packed with gz, xz, zst or bz2, or of a plain one.
 ///
 /// # Errors
@@ -237,11 +250,13 @@ fn unpack_into(
             packing.open(file).map_err(Fault::Whole).and_then(|reader| tar::walk(reader, &budget, strip, &mut root))
         }
     };
-    match walked.and_then(|()| root.finish()) {
-        Ok(unpacked) => Ok(unpacked),
-        Err(fault) => {
-            root.undo();
-            Err(fault.named(archive))
-        }
-    }
+    ended(walked, root, archive)
+}
+
+/// Makes the links; if anything was refused, removes what was made.
+fn ended(walked: Result<(), Fault>, mut root: Root, archive: &Path) -> Result<Unpacked, ArchiveError> {
+    walked.and_then(|()| root.finish()).map_err(|fault| {
+        root.undo();
+        fault.named(archive)
+    })
 }

@@ -254,7 +254,7 @@ fn copy_one(from: &Path, to: &Path, found: &Found, shares: &AtomicBool) -> io::R
         let link = std::fs::read_link(&source).map_err(at(&source))?;
         symlink(link, &target).map_err(at(&target))
     } else if file_type.is_file() {
-        copy_file(&source, &target, is_executable(&found.metadata), shares)
+        copy_file(&source, &target, is_executable(&found.metadata), shares).map(drop)
     } else if file_type.is_socket() {
         Ok(())
     } else {
@@ -262,7 +262,32 @@ fn copy_one(from: &Path, to: &Path, found: &Found, shares: &AtomicBool) -> io::R
     }
 }
 
-fn copy_file(source: &Path, target: &Path, executable: bool, shares: &AtomicBool) -> io::Result<()> {
+/// Copies files of a tree, by their paths below it, under another one, whose folders are there: content, time, and whether a
+/// file may be executed. Those of several names stay one file. Where the file system can share blocks, no byte is moved.
+///
+/// # Errors
+/// What cannot be read or written, by name.
+pub fn copy_files<'a>(from: &Path, to: &Path, paths: impl Iterator<Item = &'a Path>) -> io::Result<()> {
+    let mut firsts: HashMap<(u64, u64), &Path> = HashMap::new();
+    let (mut files, mut names) = (Vec::new(), Vec::new());
+    for path in paths {
+        let source = from.join(path);
+        let metadata = source.symlink_metadata().map_err(at(&source))?;
+        let first =
+            if metadata.nlink() > 1 { *firsts.entry((metadata.dev(), metadata.ino())).or_insert(path) } else { path };
+        if first == path { files.push((path, metadata)) } else { names.push((first, path)) }
+    }
+    let shares = AtomicBool::new(true);
+    files.par_iter().try_for_each(|(path, metadata)| {
+        let target = to.join(path);
+        let copy = copy_file(&from.join(path), &target, is_executable(metadata), &shares)?;
+        metadata.modified().and_then(|time| copy.set_modified(time)).map_err(at(&target))
+    })?;
+    let link = |(first, path): &(&Path, &Path)| std::fs::hard_link(to.join(first), to.join(path)).map_err(at(path));
+    names.iter().try_for_each(link)
+}
+
+fn copy_file(source: &Path, target: &Path, executable: bool, shares: &AtomicBool) -> io::Result<File> {
     let mut input = File::open(source).map_err(at(source))?;
     let mut output = File::options().write(true).create_new(true).open(target).map_err(at(target))?;
     let shared = shares.load(Ordering::Relaxed) && rustix::fs::ioctl_ficlone(&output, &input).is_ok();
@@ -271,7 +296,8 @@ fn copy_file(source: &Path, target: &Path, executable: bool, shares: &AtomicBool
         io::copy(&mut input, &mut output).map_err(at(target))?;
     }
     let mode = if executable { 0o755 } else { 0o644 };
-    output.set_permissions(Permissions::from_mode(mode)).map_err(at(target))
+    output.set_permissions(Permissions::from_mode(mode)).map_err(at(target))?;
+    Ok(output)
 }
 
 /// Removes a tree, a file or a link (not what it points to); also a sealed tree, and one that something else is removing

@@ -58,25 +58,29 @@ impl Content {
 
 /// Computes a [`Content`] as bytes pass.
 pub(super) enum Hasher {
-    Sha256(sha2::Sha256),
+    Sha256(Box<ring::digest::Context>),
     Blake3(Box<blake3::Hasher>),
 }
 
 impl Hasher {
     pub(super) fn sha256() -> Self {
-        Self::Sha256(sha2::Digest::new())
+        Self::Sha256(Box::new(ring::digest::Context::new(&ring::digest::SHA256)))
     }
 
     pub(super) fn update(&mut self, bytes: &[u8]) {
         match self {
-            Self::Sha256(hasher) => sha2::Digest::update(hasher, bytes),
+            Self::Sha256(hasher) => hasher.update(bytes),
             Self::Blake3(hasher) => drop(hasher.update(bytes)),
         }
     }
 
     pub(super) fn finish(self) -> Content {
         match self {
-            Self::Sha256(hasher) => Content::Sha256(Sha256::from_bytes(sha2::Digest::finalize(hasher).into())),
+            Self::Sha256(hasher) => {
+                let mut digest = [0; 32];
+                digest.copy_from_slice(hasher.finish().as_ref());
+                Content::Sha256(Sha256::from_bytes(digest))
+            }
             Self::Blake3(hasher) => Content::Blake3(Digest::from_bytes(*hasher.finalize().as_bytes())),
         }
     }

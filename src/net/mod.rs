@@ -21,6 +21,8 @@
 //!   files/…/<hex>/.part.json           what the server said about the bytes in it, so that it can be asked for the rest
 //! ```
 //!
+//! What is made of these files lies beside `files/`, told where it is made: unpacked packages, tools, bytecode.
+//!
 //! # Weakness
 //!
 //! Nothing is ever dropped from the cache by itself (`wipe --cache` does). A server that sends one byte every few seconds

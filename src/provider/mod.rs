@@ -10,6 +10,7 @@ pub mod conda;
 pub mod deb;
 pub mod git;
 pub mod host;
+pub mod kept;
 pub mod source;
 
 use std::collections::{BTreeMap, BTreeSet};

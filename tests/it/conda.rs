@@ -207,11 +207,15 @@ fn a_kill_at_every_step_of_an_install_is_made_good_by_the_next() {
     let checkpoint = life.sandbox.path("work/checkpoint");
     life.sandbox.set("JOVE_CHECKPOINT_FILE", checkpoint.display());
     take(&life, "");
-    for name in ["fetch-before-insert", "fetch-after-insert", "conda-before-link", "conda-after-link"] {
-        // What was fetched before is asked for again.
-        let files = life.sandbox.home().join(".cache/jove-install/files");
-        if files.exists() {
-            fs_err::remove_dir_all(files).expect("an empty cache");
+    let steps =
+        ["fetch-before-insert", "fetch-after-insert", "package-before-keep", "conda-before-link", "conda-after-link"];
+    for name in steps {
+        // What was fetched and unpacked before is asked for again.
+        for folder in ["files", "packages"] {
+            let folder = life.sandbox.home().join(".cache/jove-install").join(folder);
+            if folder.exists() {
+                fs_err::remove_dir_all(folder).expect("an empty cache");
+            }
         }
         life.sandbox.write(&checkpoint, name);
         life.run(&["install"]).signal(9);
@@ -220,8 +224,29 @@ fn a_kill_at_every_step_of_an_install_is_made_good_by_the_next() {
         life.install();
         assert_eq!(life.run(&["run", "tools", "--", "tool"]).success().stdout(), "words of %s\n", "{name}");
         life.run(&["verify"]).code(0);
+        life.has_no_litter(name);
         life.run(&["wipe", "--data", "--yes"]).success();
     }
+}
+
+#[test]
+fn what_the_cache_keeps_unpacked_is_proved_before_it_is_copied() {
+    let mut life = packed();
+    life.sandbox.enter("other");
+    take(&life, "");
+    life.install();
+    let kept = || {
+        let files = walkdir::WalkDir::new(life.sandbox.home().join(".cache/jove-install/packages")).into_iter();
+        let mut files = files.map(|entry| entry.expect("entry").into_path());
+        files.find(|path| path.ends_with("files/info/paths.json")).expect("what it says of itself")
+    };
+    let whole = fs_err::read(kept()).expect("read");
+    fs_err::write(kept(), b"{\"paths\": [], \"paths_version\": 1}").expect("written");
+    let said = life.run(&["install", "--offline", "--force", "tools"]).success();
+    assert!(said.stderr().contains("was damaged where the cache keeps it unpacked"), "{}", said.stderr());
+    assert_eq!(fs_err::read(kept()).expect("read"), whole);
+    assert_eq!(life.run(&["run", "tools", "--", "tool"]).success().stdout(), "words of %s\n");
+    life.run(&["verify"]).code(0);
 }
 
 #[test]

@@ -92,7 +92,7 @@ const PYTHON: &[&str] =
 const PROVIDERS: [&[&str]; 3] = [crate::deb::CHECKPOINTS, crate::git::CHECKPOINTS, crate::source::CHECKPOINTS];
 
 /// Those of conda packages: `tests/it/conda.rs` makes some.
-const CONDA: &[&str] = &["conda-before-link", "conda-after-link"];
+const CONDA: &[&str] = &["package-before-keep", "conda-before-link", "conda-after-link"];
 
 /// A reload needs a service that reloads: `supervisor::reload` has it.
 const RELOAD: &[&str] = &["reload-after-link", "reload-before-signal"];

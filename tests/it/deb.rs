@@ -4,8 +4,8 @@
 mod archive;
 mod mirror;
 
-use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 
 use crate::life::Life;
 use archive::Archive;
@@ -13,7 +13,7 @@ use mirror::Mirror;
 
 /// Killed at each of them an install goes on, and leaves nothing. Written twice it is the second time that it is passed: first
 /// the archive's list of packages is brought into the cache, then one package after another.
-pub const CHECKPOINTS: &[&str] = &["deb-after-package", "deb-before-patch", "deb-after-patch"];
+pub const CHECKPOINTS: &[&str] = &["package-before-keep", "deb-after-package", "deb-before-patch", "deb-after-patch"];
 
 const STEPS: &[(&str, usize)] = &[
     ("fetch-before-insert", 1),
@@ -21,6 +21,7 @@ const STEPS: &[(&str, usize)] = &[
     ("fetch-before-insert", 2),
     ("fetch-after-insert", 3),
     ("object-before-build", 1),
+    ("package-before-keep", 1),
     ("deb-after-package", 1),
     ("deb-after-package", 2),
     ("deb-before-patch", 1),
@@ -131,6 +132,51 @@ fn a_kill_at_every_step_of_an_upgrade_leaves_what_runs() {
         site.life.run(&["verify"]).success();
         site.life.run(&["gc", "--keep", "0"]).success();
         site.life.has_no_litter(&format!("{step:?}"));
+    }
+}
+
+#[test]
+fn what_the_cache_keeps_unpacked_is_proved_and_mended() {
+    let site = Site::new();
+    let life = &site.life;
+    life.install();
+    let kept = || {
+        let files = walkdir::WalkDir::new(site.cache().join("packages")).into_iter().flatten();
+        let find = |path: &Path| path.ends_with("files/usr/share/words");
+        files.map(walkdir::DirEntry::into_path).find(|path| find(path)).expect("it is kept")
+    };
+    let list = || kept().ancestors().nth(3).expect("its folder").with_extension("json");
+    let inode = || kept().metadata().expect("facts").ino();
+    let edit = |path: &Path, text: &str| fs_err::write(path, text).expect("written");
+    let damages: [(&str, &dyn Fn()); 6] = [
+        ("nothing", &|| ()),
+        ("edited", &|| edit(&kept(), "evil\n")),
+        ("not executable", &|| fs_err::set_permissions(kept(), std::fs::Permissions::from_mode(0o644)).expect("mode")),
+        ("removed", &|| fs_err::rename(kept(), kept().with_file_name("worms")).expect("renamed")),
+        ("more", &|| fs_err::write(kept().with_file_name("more"), "x").expect("written")),
+        ("without a list", &|| edit(&list(), "[")),
+    ];
+    for (what, damage) in damages {
+        let (before, damaged) = (inode(), what != "nothing");
+        damage();
+        let place = life.sandbox.path("work/mirror-aside");
+        // Nobody is asked for what the cache has packed.
+        fs_err::rename(life.sandbox.path("work/mirror"), &place).expect("moved");
+        let said = life.run(&["install", "--offline", "--force", "tools"]).success();
+        fs_err::rename(&place, life.sandbox.path("work/mirror")).expect("moved");
+        let told = said.stderr().contains("was damaged where the cache keeps it unpacked, and is unpacked again");
+        assert_eq!(told, damaged, "{what}: {}", said.stderr());
+        assert_eq!(inode() != before, damaged, "{what}");
+        assert_eq!(fs_err::read_to_string(kept()).expect("read"), "some\n", "{what}");
+        assert_eq!(kept().metadata().expect("facts").mode() & 0o777, 0o755, "{what}");
+        let object = life.prefix().join("store");
+        let words = walkdir::WalkDir::new(object).into_iter().flatten().map(walkdir::DirEntry::into_path);
+        for words in words.filter(|path| path.ends_with("usr/share/words")) {
+            assert_eq!(fs_err::read_to_string(&words).expect("read"), "some\n", "{what}");
+            assert_eq!(words.metadata().expect("facts").nlink(), 1, "an object shares nothing with the cache");
+        }
+        life.run(&["verify"]).success();
+        life.has_no_litter(what);
     }
 }
 

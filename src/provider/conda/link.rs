@@ -1,5 +1,5 @@
-//! Making the environment: packages unpacked beside each other inside the object, checked together, then put into place: files in
-//! which nothing names the environment are moved there, the others written again.
+//! Making the environment: packages that the cache has unpacked, each file of them proved, are checked together, then put into
+//! place: files in which nothing names the environment are copied, the others written again.
 //!
 //! Nothing of the cache is linked: every file of the object was written for it alone, so that what a user does to it is done to
 //! nothing else. No script of a package is run.
@@ -18,13 +18,15 @@ use rattler_conda_types::{PackageRecord, PrefixRecord, RepoDataRecord, Subdir};
 use rayon::prelude::*;
 use url::Url;
 
-use super::package::{PackageError, Unpacked, unpack};
+use super::package::{PackageError, Unpacked, take};
 use super::placing::{Clobber, Placed, Placement, PlacingError, Replaced, place};
 use crate::checkpoint;
-use crate::provider::Pinned;
+use crate::fs::tree::copy_files;
+use crate::provider::kept::Kept;
+use crate::provider::{Pinned, PinnedFile};
 
-/// Where packages are unpacked, inside the object and gone when it is done.
-const WORK: &str = ".packages";
+/// So many files of a package are linked one after another.
+const AT_ONCE: usize = 16;
 
 /// Why an environment could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -63,8 +65,8 @@ pub enum LinkError {
 pub struct Member<'a> {
     /// What the lock says of it.
     pub pin: &'a Pinned,
-    /// Its file in the cache.
-    pub file: PathBuf,
+    /// Its file.
+    pub file: &'a PinnedFile,
 }
 
 /// Fills an empty folder, at its final path, with packages. What one package has in place of another's is the answer.
@@ -72,18 +74,17 @@ pub struct Member<'a> {
 /// # Errors
 /// If a package is damaged or refused, or two do not go together; before anything is linked.
 pub fn link(
+    kept: Kept<'_>,
     members: &[Member<'_>],
     subdir: Subdir,
     object: &Path,
     clobber: Clobber,
 ) -> Result<Vec<Replaced>, LinkError> {
     let prefix_text = object.to_str().ok_or_else(|| LinkError::Name(object.to_owned()))?;
-    let work = object.join(WORK);
     let unpacked = members
         .par_iter()
-        .enumerate()
-        .map(|(number, member)| {
-            let unpacked = unpack(&member.file, &work.join(number.to_string()))?;
+        .map(|member| {
+            let unpacked = take(kept, member.file)?;
             is_pinned(&unpacked, member.pin)?;
             Ok(unpacked)
         })
@@ -105,13 +106,12 @@ pub fn link(
         .collect();
     together.par_iter().try_for_each(|(member, unpacked, placed)| {
         let (plain, other) = parted(unpacked, placed);
-        let mut entries = link_one(unpacked, other, &prefix, python.as_ref(), subdir)?;
-        entries.extend(move_all(unpacked, plain, object)?);
+        let mut entries = link_all(unpacked, &other, &prefix, python.as_ref(), subdir)?;
+        entries.extend(copy_all(unpacked, plain, object)?);
         entries.sort_by(|one, other| one.relative_path.cmp(&other.relative_path));
         remember(member.pin, unpacked, entries, object)
     })?;
     checkpoint::pass("conda-after-link");
-    fs::remove_dir_all(&work).map_err(at(&work))?;
     prove(&together, object)?;
     Ok(replaced)
 }
@@ -149,29 +149,44 @@ fn parted(unpacked: &Unpacked, placed: &Placed) -> (Vec<PackedEntry>, Vec<Packed
     placed.entries.iter().cloned().partition(is_plain)
 }
 
-/// Moves files into place, and says of them what linking them would say.
-fn move_all(unpacked: &Unpacked, plain: Vec<PackedEntry>, object: &Path) -> Result<Vec<PathsEntry>, LinkError> {
+/// Copies files into place, and says of them what linking them would say.
+fn copy_all(unpacked: &Unpacked, plain: Vec<PackedEntry>, object: &Path) -> Result<Vec<PathsEntry>, LinkError> {
     let folders: BTreeSet<&Path> = plain.iter().filter_map(|entry| entry.relative_path.parent()).collect();
     for folder in folders {
         let folder = object.join(folder);
         fs::create_dir_all(&folder).map_err(at(&folder))?;
     }
-    let moved = plain.into_iter().map(|entry| {
-        let place = object.join(&entry.relative_path);
-        fs::rename(unpacked.folder.join(&entry.relative_path), &place).map_err(at(&place))?;
-        Ok(PathsEntry {
-            relative_path: entry.relative_path,
-            original_path: None,
-            path_type: entry.path_type.into(),
-            no_link: entry.no_link,
-            sha256: entry.sha256,
-            sha256_in_prefix: None,
-            size_in_bytes: entry.size_in_bytes,
-            file_mode: None,
-            prefix_placeholder: None,
-        })
+    copy_files(&unpacked.folder, object, plain.iter().map(|entry| entry.relative_path.as_path()))
+        .map_err(at(object))?;
+    let copied = plain.into_iter().map(|entry| PathsEntry {
+        relative_path: entry.relative_path,
+        original_path: None,
+        path_type: entry.path_type.into(),
+        no_link: entry.no_link,
+        sha256: entry.sha256,
+        sha256_in_prefix: None,
+        size_in_bytes: entry.size_in_bytes,
+        file_mode: None,
+        prefix_placeholder: None,
     });
-    moved.collect()
+    Ok(copied.collect())
+}
+
+/// Links all other files, several at once: in one call rattler does those of a hundred folders one after another, and most of a
+/// large program's are in one.
+fn link_all(
+    unpacked: &Unpacked,
+    entries: &[PackedEntry],
+    prefix: &Prefix,
+    python: Option<&PythonInfo>,
+    subdir: Subdir,
+) -> Result<Vec<PathsEntry>, LinkError> {
+    if unpacked.index.noarch.is_python() {
+        // Each call makes the commands of such a package, too.
+        return link_one(unpacked, entries.to_vec(), prefix, python, subdir);
+    }
+    let linked = entries.par_chunks(AT_ONCE).map(|some| link_one(unpacked, some.to_vec(), prefix, python, subdir));
+    Ok(linked.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
 fn link_one(
@@ -182,11 +197,10 @@ fn link_one(
     subdir: Subdir,
 ) -> Result<Vec<PathsEntry>, LinkError> {
     let options = InstallOptions {
-        paths_json: Some(PathsJson { paths: entries, ..unpacked.paths.clone() }),
+        paths_json: Some(PathsJson { paths: entries, paths_version: unpacked.paths.paths_version }),
         index_json: Some(unpacked.index.clone()),
         allow_symbolic_links: Some(true),
-        // The unpacked files are this object's own, and their first names go with the work.
-        allow_hard_links: Some(true),
+        allow_hard_links: Some(false),
         allow_ref_links: Some(false),
         platform: Some(subdir),
         python_info: python.cloned(),

@@ -6,13 +6,12 @@
 //! What they have is read through the cache ([`index`]); what the machine has is found out ([`machine`]); a solver finds one
 //! build of each package ([`solve`]). The lock keeps name, version, file, digest and the channel's name, never its host. Every
 //! package is in the download cache, by digest, before anything is made of it. An environment is made at its final path:
-//! packages are unpacked beside each other ([`package`]), checked together ([`placing`]) and linked ([`link`]). No script of a
-//! package is ever run. [`pack`] goes the other way; [`wanted`] and [`export`] read and write the files of conda's users.
+//! packages are unpacked ([`package`]) and kept so in the cache, where each file is compared with its digest every time
+//! ([`super::kept`]), checked together ([`placing`]) and linked ([`link`]). No script of a package is ever run. [`pack`] goes the other way; [`wanted`] and [`export`] read and write the files of conda's users.
 //!
 //! # Weakness
 //!
-//! Whole packages are kept, not their files: a warm install decompresses again, and in return nothing in the cache is used
-//! that was not compared with its digest. Two packages with different files of one name are refused, where conda lets the
+//! Files are copied from the cache and never linked: an environment costs its whole room. Two packages with different files of one name are refused, where conda lets the
 //! last one win, unless the part allows that.
 
 pub mod channel;
@@ -47,6 +46,7 @@ pub use self::machine::{platform, subdir};
 pub use self::placing::Clobber;
 use self::placing::Replaced;
 use self::solve::{Question, solve, wishes};
+use super::kept::Kept;
 use super::{Kit, Pinned, PinnedFile, ProvideError, Provider, Realised};
 use crate::digest::Sha256;
 use crate::net::{self, Client, FetchError, NetError, Wanted};
@@ -55,6 +55,9 @@ use crate::progress::Event;
 
 /// Raised when the same packages would give other bytes: by this module, or by rattler, which links them.
 const VERSION: u32 = 1;
+
+/// Raised when the same package would be unpacked to other files.
+const KEPT: &str = "conda-1";
 
 /// How long a channel may take to answer whether it is there.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -374,10 +377,11 @@ impl Provider for Packages {
             .iter()
             .filter_map(|pin| {
                 let file = pin.files.first()?;
-                Some(Member { pin, file: kit.cache.path(&file.sha256, &file.file) })
+                Some(Member { pin, file })
             })
             .collect();
-        let replaced = link::link(&members, subdir, folder, self.clobber).map_err(CondaError::from)?;
+        let replaced =
+            link::link(Kept::of(kit, KEPT), &members, subdir, folder, self.clobber).map_err(CondaError::from)?;
         for Replaced { one, other, path } in replaced {
             let text = format!("`{}` is that of `{other}`, not of `{one}` (conda_clobber = \"later\")", path.display());
             kit.report.report(Event::Note(text));

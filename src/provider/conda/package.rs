@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use rattler_conda_types::package::{EntryPoint, IndexJson, LinkJson, NoArchLinks, PackageFile as _, PathsJson};
 
 use crate::archive::{ArchiveError, Limits, unpack as unpack_archive};
+use crate::provider::PinnedFile;
+use crate::provider::kept::{Kept, KeptError};
 
 /// The first bytes of a zip, which the newer form of packages is.
 const ZIP: [u8; 4] = *b"PK\x03\x04";
@@ -26,6 +28,9 @@ pub enum PackageError {
     /// An entry is refused, or the archive is damaged.
     #[error(transparent)]
     Archive(Box<ArchiveError>),
+    /// It cannot be kept unpacked.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
     /// It says of itself something else than the lock.
     #[error(
         "`{file}` says that it is {found}: the channel's index and its packages disagree; run again with `--upgrade`"
@@ -61,11 +66,20 @@ pub struct Unpacked {
     pub commands: Vec<EntryPoint>,
 }
 
-/// Unpacks a package into an empty folder, and reads what is said of it.
+/// A package of the cache, unpacked and proved there, with what is said of it.
 ///
 /// # Errors
 /// If it is no package, is damaged, or has an entry that is refused.
-pub fn unpack(package: &Path, folder: &Path) -> Result<Unpacked, PackageError> {
+pub fn take(kept: Kept<'_>, file: &PinnedFile) -> Result<Unpacked, PackageError> {
+    let folder = kept.take(file, unpack)?;
+    read(file.file.clone(), folder)
+}
+
+/// Unpacks a package into an empty folder.
+///
+/// # Errors
+/// If it is no package, is damaged, or has an entry that is refused.
+pub fn unpack(package: &Path, folder: &Path) -> Result<(), PackageError> {
     let name = package.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let refused = |error: ArchiveError| PackageError::Archive(Box::new(error.of(&name)));
     let mut file = File::open(package).map_err(at(package))?;
@@ -78,7 +92,8 @@ pub fn unpack(package: &Path, folder: &Path) -> Result<Unpacked, PackageError> {
     } else {
         unpack_archive(package, folder, Limits::default(), 0).map_err(refused)?;
     }
-    read(name, folder)
+    // One that does not say what it has in it is not kept.
+    read(name, folder.to_owned()).map(drop)
 }
 
 fn is_zip(file: &mut File) -> io::Result<bool> {
@@ -111,20 +126,20 @@ fn members(package: &Path, name: &str, file: File) -> Result<Vec<File>, PackageE
     Ok(tars)
 }
 
-fn read(file: String, folder: &Path) -> Result<Unpacked, PackageError> {
+fn read(file: String, folder: PathBuf) -> Result<Unpacked, PackageError> {
     let shape = |what: &str| {
         let (file, what) = (file.clone(), what.to_owned());
         move |error: io::Error| PackageError::Shape { file, why: format!("its {what} cannot be read: {error}") }
     };
-    let index = IndexJson::from_package_directory(folder).map_err(shape("info/index.json"))?;
-    let paths = PathsJson::from_package_directory_with_deprecated_fallback(folder).map_err(shape("list of files"))?;
-    let commands = match LinkJson::from_package_directory(folder) {
+    let index = IndexJson::from_package_directory(&folder).map_err(shape("info/index.json"))?;
+    let paths = PathsJson::from_package_directory_with_deprecated_fallback(&folder).map_err(shape("list of files"))?;
+    let commands = match LinkJson::from_package_directory(&folder) {
         Ok(LinkJson { noarch: NoArchLinks::Python(python), .. }) if index.noarch.is_python() => python.entry_points,
         Ok(_) => Vec::new(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(shape("info/link.json")(error)),
     };
-    Ok(Unpacked { file, folder: folder.to_owned(), index, paths, commands })
+    Ok(Unpacked { file, folder, index, paths, commands })
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> PackageError + use<> {

@@ -4,8 +4,8 @@
 //!
 //! The machine's own apt sources say where packages are ([`source`]); the archive's signature and the digests in what it signs
 //! say that they are the archive's ([`signature`], [`release`], [`suite`]). What a set of packages needs is closed by the greedy
-//! rule that apt comes to, too ([`index`], [`closure`]). Every package is unpacked into one folder as if it were the machine's
-//! root ([`package`]), and programs are told to look there for their loader and libraries ([`patch`]): so they run on a machine
+//! rule that apt comes to, too ([`index`], [`closure`]). Every package is unpacked as if the folder were the machine's root, kept so in the
+//! cache ([`super::kept`]) and copied into one folder ([`package`]), and programs are told to look there for their loader and libraries ([`patch`]): so they run on a machine
 //! of another release. No script of a package is ever run.
 //!
 //! # Weakness
@@ -42,6 +42,7 @@ use self::index::{Index, Record};
 use self::package::PackageError;
 use self::patch::PatchError;
 use self::source::{Source, architecture, of_machine};
+use super::kept::Kept;
 use super::{Kit, Pinned, PinnedFile, ProvideError, Provider, Realised};
 use crate::checkpoint;
 use crate::net::{self, CacheError, FetchError, NetError, Wanted};
@@ -49,6 +50,9 @@ use crate::platform::Platform;
 
 /// Raised when the same packages would give other bytes.
 const VERSION: u32 = 1;
+
+/// Raised when the same package would be unpacked to other files.
+const KEPT: &str = "deb-1";
 
 /// How long an archive may take to answer whether it is there.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -323,16 +327,16 @@ impl Provider for Packages {
     }
 
     fn realise(&self, kit: &Kit<'_>, pins: &[Pinned], folder: &Path) -> Result<Realised, ProvideError> {
-        let files = pins.iter().flat_map(|pin| &pin.files).map(|file| kit.cache.path(&file.sha256, &file.file));
-        let mut files: Vec<PathBuf> = files.collect();
+        let mut files: Vec<&PinnedFile> = pins.iter().flat_map(|pin| &pin.files).collect();
         // The largest first, each to whoever is free: one that came last would be waited for alone.
-        files.sort_by_cached_key(|file| std::cmp::Reverse(file.metadata().map_or(0, |facts| facts.len())));
-        let unpack = |file: &PathBuf| -> Result<(), PackageError> {
-            package::unpack(file, folder)?;
+        files.sort_by_key(|file| std::cmp::Reverse(file.size));
+        let kept = Kept::of(kit, KEPT);
+        let put = |file: &&PinnedFile| -> Result<(), PackageError> {
+            package::put(kept, file, folder)?;
             checkpoint::pass("deb-after-package");
             Ok(())
         };
-        files.iter().par_bridge().try_for_each(unpack).map_err(DebError::from)?;
+        files.iter().par_bridge().try_for_each(put).map_err(DebError::from)?;
         checkpoint::pass("deb-before-patch");
         patch::patch(folder).map_err(DebError::from)?;
         checkpoint::pass("deb-after-patch");

@@ -5,7 +5,9 @@ use std::io::{self, BufReader};
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 
-use crate::archive::{ArchiveError, Limits, unpack_rerooted};
+use crate::archive::{ArchiveError, Limits, unpack_folder, unpack_rerooted};
+use crate::provider::PinnedFile;
+use crate::provider::kept::{Kept, KeptError};
 
 /// Why a package was not unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -19,13 +21,11 @@ pub enum PackageError {
         why: String,
     },
     /// Its files are refused or damaged.
-    #[error("`{name}`: {source}")]
-    Archive {
-        /// The package's file.
-        name: String,
-        /// Why.
-        source: Box<ArchiveError>,
-    },
+    #[error(transparent)]
+    Archive(Box<ArchiveError>),
+    /// It cannot be kept unpacked.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
     /// It cannot be read or its tar be written aside.
     #[error("`{}` cannot be unpacked: {source}", path.display())]
     Io {
@@ -36,11 +36,17 @@ pub enum PackageError {
     },
 }
 
-/// Unpacks the files of a package into a folder, which may have those of others.
+/// Puts the files of a package into a folder, which may have those of others.
 ///
 /// # Errors
 /// If it is no package, is damaged, has a file that another has, or wants to write outside.
-pub fn unpack(package: &Path, to: &Path) -> Result<(), PackageError> {
+pub fn put(kept: Kept<'_>, file: &PinnedFile, to: &Path) -> Result<(), PackageError> {
+    let files = kept.take(file, unpack)?;
+    unpack_folder(&files, to).map(drop).map_err(|error| PackageError::Archive(Box::new(error.of(&file.file))))
+}
+
+/// Unpacks the files of a package into an empty folder.
+fn unpack(package: &Path, to: &Path) -> Result<(), PackageError> {
     let at = |source| PackageError::Io { path: package.to_owned(), source };
     let shape = |why: String| PackageError::Shape { path: package.to_owned(), why };
     let file = fs_err::File::open(package).map_err(at)?;
@@ -56,11 +62,10 @@ pub fn unpack(package: &Path, to: &Path) -> Result<(), PackageError> {
         let mut tar = tempfile::tempfile_in(folder).or_else(|_| tempfile::tempfile()).map_err(at)?;
         io::copy(&mut entry, &mut tar).map_err(at)?;
         let path = PathBuf::from(format!("/proc/self/fd/{}", tar.as_raw_fd()));
-        unpack_rerooted(&path, to, Limits::default()).map_err(|error| PackageError::Archive {
-            name: package.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            source: Box::new(error),
-        })?;
-        return Ok(());
+        let name = package.file_name().unwrap_or_default().to_string_lossy();
+        return unpack_rerooted(&path, to, Limits::default())
+            .map(drop)
+            .map_err(|error| PackageError::Archive(Box::new(error.of(&name))));
     }
     Err(shape("it has no data.tar".to_owned()))
 }
