@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 
-from site_stack import Bench, ByHand, Failed, Site, answered
+from site_stack import Bench, ByHand, DatabaseSite, Failed, Site, answered
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -69,9 +69,10 @@ def arguments():
 class Events:
     """What happens to the site, each under load."""
 
-    # Those that hurt are some seconds apart: a service that ends again and again is given up.
+    # Those that hurt are further apart than the time after which a service counts as well again (10 s): one that ends again sooner waits
+    # longer each time, and is given up in the end.
     ALL = ("nothing", "update", "migration", "rollback", "import_fails", "promise_fails", "restart_application", "restart_nginx", "renew",
-           "kill_worker", "kill_gunicorn", "kill_nginx_worker", "kill_nginx", "kill_supervisor", "kill_keeper")
+           "kill_worker", "kill_gunicorn", "kill_nginx_worker", "kill_nginx", "kill_supervisor", "kill_keeper", "kill_database")
 
     def __init__(self, site):
         self.site, self.number, self.edition = site, 0, "first"
@@ -150,6 +151,11 @@ class Events:
     def kill_keeper(self):
         """kill -9 of the keeper of processes"""
         os.kill(self.site.own_process("keeper"), signal.SIGKILL)
+
+    def kill_database(self):
+        """kill -9 of PostgreSQL, of which each page asks something"""
+        service = next(service for service in self.site.status()["services"] if "postgresql" in service["name"] and service["pid"])
+        os.kill(service["pid"], signal.SIGKILL)
 
 
 class Load:
@@ -242,14 +248,21 @@ def memory(site):
 
 
 def happenings(site, load, names):
-    head("What happened, under load", "times", "requests", "/s", "failed, as wrk counts", "as a browser counts", "asked again by it",
-         "longest without a page", "without a file")
     events = Events(site)
     for name in names:
         event = getattr(events, name)
-        seen = load.during(site.url, event, 9.0 if name.startswith("kill") else 4.0)
+        seen = load.during(site.url, event, 12.0 if name.startswith("kill") else 4.0)
         say(event.__doc__, seen["times"] if name != "nothing" else "", f"{seen['requests']:,}", f"{seen['requests'] / seen['seconds']:,.0f}",
             shown(seen["wrk"]), shown(seen["browser"]), seen["again"], f"{seen['page']:.0f} ms", f"{seen['file']:.0f} ms")
+
+
+def of_database(bench, load):
+    """What becomes of pages that need the database when it is killed."""
+    site = DatabaseSite(bench, bench.home("database"), "production", bench.folder / "work-database")
+    site.jove("install")
+    answered(site.url)
+    happenings(site, load, ["kill_database"])
+    site.jove("stop")
 
 
 def beside(bench, load, home, work, rounds):
@@ -315,8 +328,12 @@ def main():
             time.sleep(3)
             memory(site)
         if names:
-            happenings(site, load, names)
+            head("What happened, under load", "times", "requests", "/s", "failed, as wrk counts", "as a browser counts",
+                 "asked again by it", "longest without a page", "without a file")
+        happenings(site, load, [name for name in names if name != "kill_database"])
         site.jove("stop")
+        if "kill_database" in names:
+            of_database(bench, load)
         if "beside" in pieces:
             beside(bench, load, home, work, options.rounds)
         if "begin" in pieces:

@@ -27,6 +27,28 @@ def application(environ, start_response):
     return [("%s edition, by %d\\n" % (EDITION, os.getpid())).encode()]
 """
 
+# Each thread keeps its connection, and makes another after a failure: what most applications do.
+OF_DATABASE = """
+import os, threading, time
+import psycopg
+EDITION = "first"
+own = threading.local()
+
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(2)
+    try:
+        if getattr(own, "connection", None) is None:
+            own.connection = psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=5, autocommit=True)
+        pid = own.connection.execute("select pg_backend_pid()").fetchone()[0]
+    except psycopg.Error:
+        own.connection = None
+        start_response("500 No Database", [("Content-Type", "text/plain")])
+        return [b"no database\\n"]
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [("%s edition, by backend %d\\n" % (EDITION, pid)).encode()]
+"""
+
 PROJECT = """
 name = "load"
 
@@ -230,13 +252,15 @@ def archive():
 class Site:
     """An installation of the small application, or of the profile's example in a home without a project."""
 
+    application, project = APPLICATION, PROJECT
+
     def __init__(self, bench, home, profile, work=None):
         self.bench, self.home, self.profile, self.work = bench, home, profile, work or home
         if work and not work.exists():
             (work / "static").mkdir(parents=True)
             (work / "profiles").mkdir()
-            (work / "app.py").write_text(APPLICATION)
-            (work / "jove.toml").write_text(PROJECT)
+            (work / "app.py").write_text(self.application)
+            (work / "jove.toml").write_text(self.project)
             (work / "migrate.py").write_text(MIGRATION)
             (work / "static/page.css").write_text("body { color: teal }\n" * 20)
             for name, text in PROFILES.items():
@@ -298,6 +322,14 @@ class Site:
             if words.startswith("nginx: worker") and parent in kinds.get("nginx", []):
                 kinds["nginx"].append(pid)
         return {kind: (len(pids), sum(map(pss, pids))) for kind, pids in kinds.items()}
+
+
+class DatabaseSite(Site):
+    """An installation of an application that asks its database for each page."""
+
+    application = OF_DATABASE
+    project = PROJECT.replace('pypi   = []', 'pypi   = ["psycopg[binary]"]').replace(
+        "compatible = true", 'compatible = true\nservices   = ["postgresql"]')
 
 
 class ByHand:

@@ -53,7 +53,7 @@ const PATIENCE: u32 = 8;
 
 /// Why an unpacked package cannot be kept.
 #[derive(Debug, thiserror::Error)]
-#[error("unpacked packages cannot be kept in {}: {source}; mend its permissions, or point XDG_CACHE_HOME to another folder", path.display())]
+#[error("unpacked packages cannot be kept in {}: {source}; make room or mend its permissions there, or point XDG_CACHE_HOME to another folder", path.display())]
 pub struct KeptError {
     path: PathBuf,
     source: io::Error,
