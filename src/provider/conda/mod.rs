@@ -7,12 +7,13 @@
 //! build of each package ([`solve`]). The lock keeps name, version, file, digest and the channel's name, never its host. Every
 //! package is in the download cache, by digest, before anything is made of it. An environment is made at its final path:
 //! packages are unpacked ([`package`]) and kept so in the cache, where each file is compared with its digest every time
-//! ([`super::kept`]), checked together ([`placing`]) and linked ([`link`]). No script of a package is ever run. [`pack`] goes the other way; [`wanted`] and [`export`] read and write the files of conda's users.
+//! ([`super::kept`]), checked together ([`placing`]) and linked ([`link`]). No script of a package is ever run. [`pack`] goes the
+//! other way; [`wanted`] and [`export`] read and write the files of conda's users.
 //!
 //! # Weakness
 //!
-//! Files are copied from the cache and never linked: an environment costs its whole room. Two packages with different files of one name are refused, where conda lets the
-//! last one win, unless the part allows that.
+//! Files are copied from the cache and never linked: an environment costs its whole room. Two packages with different files of
+//! one name are refused, where conda lets the last one win, unless the part allows that.
 
 pub mod channel;
 pub mod condarc;

@@ -4,9 +4,9 @@
 //!
 //! The machine's own apt sources say where packages are ([`source`]); the archive's signature and the digests in what it signs
 //! say that they are the archive's ([`signature`], [`release`], [`suite`]). What a set of packages needs is closed by the greedy
-//! rule that apt comes to, too ([`index`], [`closure`]). Every package is unpacked as if the folder were the machine's root, kept so in the
-//! cache ([`super::kept`]) and copied into one folder ([`package`]), and programs are told to look there for their loader and libraries ([`patch`]): so they run on a machine
-//! of another release. No script of a package is ever run.
+//! rule that apt comes to, too ([`index`], [`closure`]). Every package is unpacked as if the folder were the machine's root, kept
+//! so in the cache ([`super::kept`]) and copied into one folder ([`package`]), and programs are told to look there for their
+//! loader and libraries ([`patch`]): so they run on a machine of another release. No script of a package is ever run.
 //!
 //! # Weakness
 //!
