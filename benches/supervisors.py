@@ -308,7 +308,8 @@ class Horust(Tool):
         folder = self.folder / "services"
         folder.mkdir()
         for number in range(self.count):
-            words = " ".join("'%s'" % word if " " in word else word for word in self.service(number))
+            # It replaces variables first, as circus does.
+            words = " ".join("'%s'" % word if " " in word else word for word in self.service(number)).replace("$$", "$$$$")
             (folder / f"s{number}.toml").write_text(
                 f"command = \"\"\"{words}\"\"\"\n[restart]\nstrategy = \"always\"\nbackoff = \"0s\"\nattempts = 1000000\n"
             )
@@ -451,7 +452,7 @@ def again(kind, home, options):
 def attempt(work):
     try:
         return work()
-    except (TimeoutError, subprocess.CalledProcessError, OSError) as error:
+    except (TimeoutError, subprocess.CalledProcessError, OSError, ValueError) as error:
         return f"failed: {error}"
 
 
