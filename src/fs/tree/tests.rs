@@ -187,24 +187,24 @@ fn a_file_of_several_names_is_one_file_in_all_that_is_done() {
 
 #[test]
 fn files_are_copied_with_their_time_and_those_of_several_names_stay_one() {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempfile::tempdir().expect("folder");
     let (from, to) = (root.path().join("from"), root.path().join("to"));
     for folder in [&from, &to] {
-        std::fs::create_dir_all(folder.join("in")).unwrap();
+        std::fs::create_dir_all(folder.join("in")).expect("made");
     }
-    std::fs::write(from.join("a"), "a").unwrap();
-    std::fs::write(from.join("in/run"), "run").unwrap();
-    std::fs::hard_link(from.join("a"), from.join("in/b")).unwrap();
-    set_mode(&from.join("in/run"), 0o555).unwrap();
-    set_mode(&from.join("a"), 0o444).unwrap();
+    std::fs::write(from.join("a"), "a").expect("written");
+    std::fs::write(from.join("in/run"), "run").expect("written");
+    std::fs::hard_link(from.join("a"), from.join("in/b")).expect("linked");
+    set_mode(&from.join("in/run"), 0o555).expect("mode");
+    set_mode(&from.join("a"), 0o444).expect("mode");
     let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(315_532_800);
-    File::open(from.join("a")).unwrap().set_modified(time).unwrap();
-    copy_files(&from, &to, ["a", "in/b", "in/run"].into_iter().map(Path::new)).unwrap();
-    let facts = |path: &str| to.join(path).metadata().unwrap();
+    File::open(from.join("a")).expect("opened").set_modified(time).expect("time");
+    copy_files(&from, &to, ["a", "in/b", "in/run"].into_iter().map(Path::new)).expect("copied");
+    let facts = |path: &str| to.join(path).metadata().expect("there");
     assert_eq!((facts("a").ino(), facts("a").nlink()), (facts("in/b").ino(), 2));
-    assert_ne!(facts("a").ino(), from.join("a").metadata().unwrap().ino());
-    assert_eq!(facts("a").modified().unwrap(), time);
+    assert_ne!(facts("a").ino(), from.join("a").metadata().expect("there").ino());
+    assert_eq!(facts("a").modified().expect("time"), time);
     assert_eq!([facts("a").mode() & 0o777, facts("in/run").mode() & 0o777], [0o644, 0o755]);
-    assert_eq!(std::fs::read_to_string(to.join("in/run")).unwrap(), "run");
+    assert_eq!(std::fs::read_to_string(to.join("in/run")).expect("read"), "run");
     assert!(copy_files(&from, &to, [Path::new("a")].into_iter()).is_err(), "nothing is overwritten");
 }
