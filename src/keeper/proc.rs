@@ -109,6 +109,9 @@ mod tests {
             parse_stat(text),
             Some(Stat { state: 'S', parent: 1, group: 7, session: 8, start: 4711, is_ending: false })
         );
+        // The kernel's flags with PF_EXITING among them: a process that still has its state of before.
+        let ending = parse_stat(&text.replace("4194560", "4194564"));
+        assert!(ending.is_some_and(|stat| stat.is_ending));
     }
 
     #[test]
