@@ -72,7 +72,7 @@ pub struct Life {
     pub(super) is_proven: bool,
     /// What it last said of itself (`STATUS=`).
     pub status: Option<String>,
-    /// Whether it said that it reads its configuration again, and has not said yet that it is ready.
+    /// Whether it said in this stay that it reads its configuration again, and has not said yet that it is ready.
     pub is_reloading: bool,
     /// When the timer of this stay ends, where it may be extended.
     pub(super) due: Option<Duration>,

@@ -65,6 +65,8 @@ impl Turn<'_> {
         self.life.since = self.moment.now;
         self.life.serial += 1;
         self.life.due = None;
+        // Whoever was reading its configuration when it fell reads no longer.
+        self.life.is_reloading = false;
     }
 
     fn when(&mut self, from: Phase, to: Phase) {
@@ -212,7 +214,6 @@ impl Turn<'_> {
         self.life.reason = None;
         self.life.has_missed = false;
         self.life.is_proven = true;
-        self.life.is_reloading = false;
         self.enter(Phase::Ready);
         if self.spec.live.is_some() {
             self.effects.push(Effect::ProbeLive(self.life.serial));

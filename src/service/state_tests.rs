@@ -205,6 +205,17 @@ fn what_it_says_decides() {
 }
 
 #[test]
+fn whoever_ends_while_it_reads_its_configuration_reads_no_longer() {
+    let restart = Restart { policy: RestartPolicy::OnFailure, ..Restart::default() };
+    let spec = ServiceSpec { restart, ..spec("web") };
+    let begin = vec![Event::Start, Event::Go, Event::Spawned(7), Event::Notice(Notice::Reloading)];
+    assert!(live(&spec, begin.clone()).0.is_reloading);
+    let end = vec![Event::Exited(Exit::Code(0)), cleared()];
+    let (life, _) = live(&spec, [begin, end].concat());
+    assert_eq!((life.phase, life.is_reloading), (Phase::Done, false));
+}
+
+#[test]
 fn silence_is_ended_by_sigabrt_and_tried_again() {
     let events = vec![
         Event::Start,
@@ -351,7 +362,8 @@ proptest! {
             if matches!(next.phase, Phase::Stopping(_)) && next.phase != life.phase && !matches!(life.phase, Phase::Stopping(_)) {
                 assert!(effects.iter().any(|effect| matches!(effect, Effect::Timer(..))));
             }
-            assert!(!next.is_reloading || next.phase == Phase::Ready || !next.is_up());
+            // Only what is ready can read its configuration again.
+            assert!(!next.is_reloading || next.phase == Phase::Ready);
             // Giving up comes only after a burst, or from a step.
             if next.phase == Phase::Failed && life.phase != Phase::Failed && !is_step {
                 let recent = spawns.iter().filter(|start| now - **start < 30.0).count();

@@ -62,7 +62,7 @@ pub(super) async fn one(core: &Rc<Core>, name: &PartName) -> Result<(), Failure>
     }
     crate::checkpoint::pass("reload-before-signal");
     if spec.reload_shows == ReloadShows::Notice {
-        core.with(name, |entry| entry.life.is_reloading = true);
+        core.with(name, |entry| entry.life.is_reloading = entry.life.phase == Phase::Ready);
     }
     let _ = core.keeper.send(Request::Signal { service: child, signal });
     let shown = async {
