@@ -198,7 +198,7 @@ impl Keeper {
             lease.write(&self.run)
         });
         if made.is_err() {
-            let _ = fs::remove_file(lease::path(&self.run, &service));
+            lease::end(&self.run, &service);
             if let Some(folder) = &lease.group {
                 group::remove(folder);
             }
@@ -229,14 +229,16 @@ impl Keeper {
         if let Some(folder) = self.children.remove(service).and_then(|child| child.lease.group) {
             group::remove(&folder);
         }
-        let _ = fs::remove_file(lease::path(&self.run, service));
-        if !is_gone {
-            return;
+        lease::end(&self.run, service);
+        if is_gone {
+            self.fifos.remove(service);
+            fifo::remove(&self.run, service);
+            lease::remove(&self.run, service);
+            self.close_ear(service);
         }
-        self.fifos.remove(service);
-        for stream in fifo::STREAMS {
-            let _ = fs::remove_file(fifo::path(&self.run, service, stream));
-        }
+    }
+
+    pub(super) fn close_ear(&mut self, service: &str) {
         if self.ears.remove(service).is_some() {
             let _ = fs::remove_file(notice::path(&self.run, service));
         }

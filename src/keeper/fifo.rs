@@ -1,8 +1,12 @@
 //! Named FIFOs for a service's output. The service and the keeper hold each open for reading and writing, so that the death of
 //! whoever reads them takes no line and breaks no service: the kernel keeps up to 64 KiB until the next reader comes.
+//!
+//! They stay when everything is stopped, as the logs do, for the next start: new ones cost more than all else that is done for it.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, mkfifoat, open};
@@ -15,6 +19,27 @@ pub const STREAMS: [&str; 2] = ["out", "err"];
 #[must_use]
 pub fn path(run: &Path, service: &str, stream: &str) -> PathBuf {
     run.join(format!("{service}.{stream}"))
+}
+
+/// The services that have FIFOs.
+#[must_use]
+pub fn services(run: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(run).into_iter().flatten().flatten();
+    let fifos = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_fifo()));
+    fifos
+        .filter_map(|entry| {
+            let path = entry.path();
+            let stream = path.extension()?.to_str()?;
+            STREAMS.contains(&stream).then(|| path.file_stem()?.to_str().map(str::to_owned))?
+        })
+        .collect()
+}
+
+/// Removes the FIFOs of a service that is no more.
+pub(super) fn remove(run: &Path, service: &str) {
+    for stream in STREAMS {
+        let _ = std::fs::remove_file(path(run, service, stream));
+    }
 }
 
 /// Makes a FIFO if it is not there, and opens it for reading and writing.
@@ -61,6 +86,7 @@ mod tests {
         rustix::io::write(&fifo, b"x").expect("written");
         let again = hold(&at("web.out"), OFlags::NONBLOCK).expect("opened");
         assert_eq!(rustix::io::read(&again, &mut [0; 4]).expect("read"), 1);
+        assert_eq!(super::services(folder.path()), ["web".to_owned()].into());
         std::fs::write(at("file"), "").expect("file");
         std::fs::create_dir(at("folder")).expect("folder");
         std::os::unix::fs::symlink(at("web.out"), at("link")).expect("link");

@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::{Deserialize, Serialize};
 
@@ -79,17 +80,21 @@ impl Lease {
         }
     }
 
-    /// Writes it, by rename, without syncing.
+    /// Writes it, by rename, without syncing. The file that it takes the place of is kept for the next one: new files cost more
+    /// than all else here.
     ///
     /// # Errors
     /// What writing fails with.
     pub fn write(&self, run: &Path) -> io::Result<()> {
-        let path = path(run, self.service.as_str());
-        let aside = path.with_extension("new");
+        let (path, spare) = (path(run, self.service.as_str()), spare(run, self.service.as_str()));
         let bytes = serde_json::to_vec(self)?;
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&spare)?;
         file.write_all(&bytes)?;
-        fs_err::rename(&aside, &path)
+        // Refused where there is none to change places with, and on file systems that cannot.
+        if renameat_with(CWD, &spare, CWD, &path, RenameFlags::EXCHANGE).is_ok() {
+            return Ok(());
+        }
+        fs_err::rename(&spare, &path)
     }
 
     /// Reads all leases of a prefix. Files of others, and such as cannot be read, are named and left alone.
@@ -122,6 +127,22 @@ impl Lease {
     }
 }
 
+/// Ends a lease: nobody reads its file any more, which is kept for the next one.
+pub(super) fn end(run: &Path, service: &str) {
+    let path = path(run, service);
+    if let Err(error) = fs::rename(&path, spare(run, service))
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// Removes the files of a service that is no more.
+pub(super) fn remove(run: &Path, service: &str) {
+    let _ = fs::remove_file(path(run, service));
+    let _ = fs::remove_file(spare(run, service));
+}
+
 /// The folder of all leases.
 #[must_use]
 pub fn folder(run: &Path) -> PathBuf {
@@ -134,8 +155,16 @@ pub fn path(run: &Path, service: &str) -> PathBuf {
     folder(run).join(format!("{service}.json"))
 }
 
+/// Where the next lease of a service is written.
+fn spare(run: &Path, service: &str) -> PathBuf {
+    folder(run).join(format!("{service}.next"))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::os::unix::fs::DirEntryExt as _;
+
     use super::{Holder, Lease};
     use crate::keeper::message::Note;
     use crate::keeper::proc;
@@ -163,6 +192,36 @@ mod tests {
         assert!(matches!(Lease { start: own().start + 1, ..own() }.holder(), Holder::Ended(_)));
         assert!(matches!(Lease { boot: "former".into(), ..own() }.holder(), Holder::Stale));
         assert!(matches!(Lease { machine: "other".into(), ..own() }.holder(), Holder::Elsewhere));
+    }
+
+    #[test]
+    fn files_are_used_again() {
+        let run = tempfile::tempdir().expect("folder");
+        let folder = super::folder(run.path());
+        std::fs::create_dir(&folder).expect("folder");
+        let files = || -> BTreeSet<u64> {
+            std::fs::read_dir(&folder).expect("folder").map(|entry| entry.expect("entry").ino()).collect()
+        };
+        let write = |since| {
+            Lease { since, ..own() }.write(run.path()).expect("write");
+            assert_eq!(Lease::read_all(run.path()).0, [Lease { since, ..own() }]);
+            files()
+        };
+        // One service after the other,
+        let first = write(1);
+        for since in 2..5 {
+            super::end(run.path(), "web");
+            assert_eq!(Lease::read_all(run.path()), (Vec::new(), Vec::new()));
+            assert_eq!(write(since), first);
+        }
+        // and one whose lease changes.
+        let second = write(5);
+        assert_eq!(second.len(), 2);
+        for since in 6..9 {
+            assert_eq!(write(since), second);
+        }
+        super::remove(run.path(), "web");
+        assert!(files().is_empty());
     }
 
     #[test]

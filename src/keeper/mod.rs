@@ -7,8 +7,8 @@
 //!
 //! ```text
 //! run/keeper.lock        held (flock) while it lives; its number is in it
-//! run/lease/<s>.json     one a service: machine, boot, process, start time
-//! run/<s>.out <s>.err    FIFOs of the service's output
+//! run/lease/<s>.json     one a service: machine, boot, process, start time; `<s>.next` is the file for its next one
+//! run/<s>.out <s>.err    FIFOs of the service's output; they stay as long as the prefix has the service
 //! run/<s>.notify         where it says that it is ready, if that is how it does
 //! log/supervisor.log     what keeper and supervisor have to say
 //! ```

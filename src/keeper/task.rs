@@ -15,7 +15,6 @@ use super::children::Running;
 use super::ground::Ground;
 use super::group::{self, Groups};
 use super::handover::State;
-use super::lease;
 use super::link::Link;
 use super::mark::{self, Tree};
 use super::message::{Reply, Request};
@@ -309,7 +308,8 @@ impl Keeper {
         }
     }
 
-    /// Leaves nothing behind: no process, no FIFO, no lease, no socket.
+    /// Leaves nothing behind that does anything: no process, no lease, no socket. FIFOs and the files of leases wait for the next
+    /// start.
     fn finish(&mut self) {
         let services: BTreeSet<String> = self.children.keys().chain(self.fifos.keys()).cloned().collect();
         for service in services {
@@ -317,11 +317,11 @@ impl Keeper {
             if let Some(child) = self.children.get_mut(&service) {
                 child.exit.get_or_insert(Exit::Unknown);
             }
-            self.forget(&service, true);
+            self.forget(&service, false);
+            self.close_ear(&service);
         }
         self.sockets.release_all();
         self.groups.end();
-        let _ = fs::remove_dir(lease::folder(&self.run));
         for name in ["control.sock", "supervisor.lock", "keeper.lock"] {
             let _ = fs::remove_file(self.run.join(name));
         }

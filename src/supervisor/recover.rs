@@ -8,7 +8,8 @@ use super::entry::Entry;
 use super::message::SwitchEvent;
 use super::{history, ops, overlap, reload, spawn, switch};
 use crate::generation::{self, Journal};
-use crate::keeper::message::ChildRecord;
+use crate::keeper::fifo;
+use crate::keeper::message::{ChildRecord, Request};
 use crate::name::PartName;
 use crate::service::state::Event;
 use crate::service::{ServiceSpec, Services, order};
@@ -64,7 +65,17 @@ pub(super) fn take_over(core: &Rc<Core>, children: Vec<ChildRecord>) -> Found {
     for child in children {
         adopt(core, child, &former, &tried);
     }
+    forget_others(core);
     Found { former, journal }
+}
+
+/// The keeper forgets what it has of services that were dropped while nothing ran.
+fn forget_others(core: &Rc<Core>) {
+    let inner = core.inner.borrow();
+    let known: BTreeSet<&str> = inner.entries.values().map(|entry| entry.child.as_str()).collect();
+    for service in fifo::services(&core.run).into_iter().filter(|service| !known.contains(service.as_str())) {
+        let _ = core.keeper.send(Request::Forget { service, is_gone: true });
+    }
 }
 
 fn adopt(core: &Rc<Core>, child: ChildRecord, former: &Services, tried: &Services) {

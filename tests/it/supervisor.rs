@@ -14,6 +14,7 @@ mod upgrade;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -582,17 +583,38 @@ fn two_that_start_at_once_get_one_keeper() {
 }
 
 #[test]
-fn shutdown_leaves_nothing() {
+fn shutdown_leaves_nothing_but_what_the_next_start_uses_again() {
     let prefix = Prefix::new();
+    let run = prefix.layout.run();
+    let names = |folder: &Path| -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("folder").map(|entry| entry.expect("entry"));
+        let mut names: Vec<String> = entries.map(|entry| entry.file_name().into_string().expect("text")).collect();
+        names.sort_unstable();
+        names
+    };
+    let output = || fs::metadata(run.join("web.out")).expect("FIFO").ino();
     prefix.generation(1, vec![prefix.service("web", &with_grandchild(&prefix.path("web.pid")))]);
     prefix.commit(1);
     let grandchild = until("a grandchild", || prefix.number("web.pid"));
     let status = prefix.client().status().expect("status");
     assert_eq!(prefix.client().shutdown(&mut |_| {}).expect("shutdown"), Outcome::Done);
     assert!(![status.keeper, status.supervisor, grandchild].into_iter().any(is_alive));
-    let left: Vec<_> = fs::read_dir(prefix.layout.run()).expect("run").flatten().map(|entry| entry.path()).collect();
-    assert!(left.is_empty(), "{left:?}");
     assert!(Client::connect(&prefix.layout).expect("connect").is_none());
+    assert_eq!((names(&run), names(&run.join("lease"))), (words("lease web.err web.out"), words("web.next")));
+    let first = output();
+    assert_eq!(prefix.client().start(&[], &mut |_| {}).expect("start"), Outcome::Done);
+    assert_eq!(output(), first);
+    // What is dropped while nothing runs takes its files along.
+    assert_eq!(prefix.client().shutdown(&mut |_| {}).expect("shutdown"), Outcome::Done);
+    prefix.generation(2, vec![prefix.service("db", FOREVER)]);
+    generation::commit(&prefix.layout, 2).expect("commit");
+    assert_eq!(prefix.client().start(&[], &mut |_| {}).expect("start"), Outcome::Done);
+    assert_eq!(prefix.client().shutdown(&mut |_| {}).expect("shutdown"), Outcome::Done);
+    assert_eq!((names(&run), names(&run.join("lease"))), (words("db.err db.out lease"), words("db.next")));
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
 }
 
 /// Starts a keeper whose first supervisor is killed at a checkpoint.
