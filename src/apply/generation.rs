@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 use crate::digest::Digest;
 use crate::generation::{self, Manifest, PartRecord};
@@ -62,7 +63,7 @@ pub fn write(
     let services = Services {
         format: generation::manifest::FORMAT,
         generation: number,
-        services: desired.parts.values().flat_map(|part| part.services.clone()).collect(),
+        services: desired.parts.values().flat_map(|part| part.services.iter().cloned().map(Arc::new)).collect(),
         promises: desired.parts.values().flat_map(|part| part.promises.clone()).collect(),
         data: desired.parts.values().flat_map(|part| part.data_commands.clone()).collect(),
     };

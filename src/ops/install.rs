@@ -113,7 +113,7 @@ pub fn install(place: &Place, request: &Request, report: &Reporter) -> OpResult<
     }
     Hold::remove(&place.layout).map_err(at(&place.layout.hold()))?;
     let services = Manifest::services(&place.layout, generation)?;
-    let urls: Vec<String> = services.services.into_iter().flat_map(|spec| spec.urls).collect();
+    let urls: Vec<String> = services.services.iter().flat_map(|spec| spec.urls.clone()).collect();
     stamp::write(place, &prepared, generation, &urls)?;
     prefix::record(place, &format!("generation {generation}"))?;
     Ok(Summary {

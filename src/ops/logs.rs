@@ -1,5 +1,7 @@
 //! `logs` and `events`: what services print, and what the supervisor did and saw. Never wait, need no supervisor.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::generation::{self, Manifest};
@@ -35,7 +37,7 @@ pub fn runs(place: &Place, names: &[String], last: usize) -> OpResult<Vec<Run>> 
     let Some(number) = generation::current(&place.layout) else { return Ok(Vec::new()) };
     let specs = Manifest::services(&place.layout, number)?.services;
     let chosen = choose(&specs, names)?;
-    let is_meant = |spec: &&ServiceSpec| names.is_empty() || chosen.contains(&spec.name);
+    let is_meant = |spec: &&Arc<ServiceSpec>| names.is_empty() || chosen.contains(&spec.name);
     let mut jobs = specs.iter().filter(is_meant).filter(|spec| spec.kind.schedule().is_some()).peekable();
     if let (None, Some(name)) = (jobs.peek(), names.first()) {
         return Err(OpError::usage(format!("`{name}` is no job that runs at its times")));

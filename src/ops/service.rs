@@ -1,5 +1,7 @@
 //! Services: the switch to a generation, and `start`, `stop`, `restart`, `reload`, `run-now`.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::generation;
@@ -192,10 +194,10 @@ fn reach(place: &Place) -> OpResult<Option<Client>> {
 ///
 /// # Errors
 /// If a name is neither, with the nearest.
-pub fn choose(services: &[ServiceSpec], names: &[String]) -> OpResult<Vec<PartName>> {
+pub fn choose(services: &[Arc<ServiceSpec>], names: &[String]) -> OpResult<Vec<PartName>> {
     let mut chosen = Vec::new();
     for name in names {
-        let is_meant = |spec: &&ServiceSpec| {
+        let is_meant = |spec: &&Arc<ServiceSpec>| {
             let group = spec.group.as_ref().is_some_and(|group| group.as_str() == name);
             spec.name.as_str() == name || spec.part.as_str() == name || group
         };

@@ -61,7 +61,7 @@ pub fn status(place: &Place, names: &[String]) -> OpResult<PrefixStatus> {
     };
     let supervised = answer.is_some();
     let live = answer.map(|status| status.services).unwrap_or_default();
-    let mut services = if live.is_empty() { specs.iter().map(stopped).collect() } else { live };
+    let mut services = if live.is_empty() { specs.iter().map(|spec| stopped(spec)).collect() } else { live };
     if !names.is_empty() {
         let chosen = choose(&specs, names)?;
         services.retain(|service: &ServiceStatus| chosen.contains(&service.name));

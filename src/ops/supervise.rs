@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -59,7 +60,7 @@ fn read(place: &Place, file: &Path) -> OpResult<Read> {
     let mut read = file::read(form, &text, surroundings, &included)
         .map_err(|error| OpError::failed(format!("{}: {error}", file.display())))?;
     for spec in &mut read.services.services {
-        find_program(place, spec)?;
+        find_program(place, Arc::make_mut(spec))?;
     }
     Ok(read)
 }

@@ -1,6 +1,7 @@
 //! The difference between what is wished and what is installed, with reasons.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -90,10 +91,10 @@ pub fn diff(desired: &Desired, installed: Option<&Installed>) -> Plan {
     Plan { changes }
 }
 
-fn services_by_part(installed: Option<&Installed>) -> BTreeMap<PartName, Vec<ServiceSpec>> {
-    let mut by_part: BTreeMap<PartName, Vec<ServiceSpec>> = BTreeMap::new();
+fn services_by_part(installed: Option<&Installed>) -> BTreeMap<PartName, Vec<Arc<ServiceSpec>>> {
+    let mut by_part: BTreeMap<PartName, Vec<Arc<ServiceSpec>>> = BTreeMap::new();
     for spec in installed.iter().flat_map(|installed| &installed.services.services) {
-        by_part.entry(spec.part.clone()).or_default().push(spec.clone());
+        by_part.entry(spec.part.clone()).or_default().push(Arc::clone(spec));
     }
     by_part
 }
@@ -109,7 +110,7 @@ fn created(part: &DesiredPart) -> Change {
     }
 }
 
-fn removed(name: &PartName, services: &[ServiceSpec]) -> Change {
+fn removed(name: &PartName, services: &[Arc<ServiceSpec>]) -> Change {
     Change {
         part: name.clone(),
         action: Deed::Remove,
@@ -120,7 +121,7 @@ fn removed(name: &PartName, services: &[ServiceSpec]) -> Change {
     }
 }
 
-fn changed(part: &DesiredPart, old: &PartRecord, services: &[ServiceSpec]) -> Option<Change> {
+fn changed(part: &DesiredPart, old: &PartRecord, services: &[Arc<ServiceSpec>]) -> Option<Change> {
     let new_object = part.object.as_ref().map(|object| object.path.folder_name());
     let rebuilt = new_object != old.object;
     let (mut interrupts, mut replaces, mut reloads) = (Vec::new(), Vec::new(), Vec::new());
@@ -133,7 +134,7 @@ fn changed(part: &DesiredPart, old: &PartRecord, services: &[ServiceSpec]) -> Op
             Some(_) | None => interrupts.push(spec.name.clone()),
         }
     }
-    let updated = services != part.services.as_slice() || part.data_version != old.data_version;
+    let updated = !services.iter().map(Arc::as_ref).eq(&part.services) || part.data_version != old.data_version;
     let action = match (interrupts.is_empty() && replaces.is_empty(), reloads.is_empty()) {
         _ if rebuilt => Deed::Rebuild,
         (false, _) => Deed::Restart,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::digest::Digest;
@@ -131,7 +132,7 @@ fn installed(part: &DesiredPart) -> Installed {
         services: Services {
             format: 1,
             generation: 1,
-            services: part.services.clone(),
+            services: part.services.iter().cloned().map(Arc::new).collect(),
             promises: Vec::new(),
             data: Vec::new(),
         },

@@ -1,6 +1,7 @@
 //! The order in which services start and stop, from what they need of each other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{Need, ServiceSpec, Services};
 use crate::condition::NeedCondition;
@@ -36,7 +37,7 @@ fn path(names: &[PartName]) -> String {
 pub fn sorted(services: &Services) -> Result<Vec<PartName>, OrderError> {
     let mut specs = BTreeMap::new();
     for spec in &services.services {
-        if specs.insert(&spec.name, spec).is_some() {
+        if specs.insert(&spec.name, spec.as_ref()).is_some() {
             return Err(OrderError::Double(spec.name.clone()));
         }
     }
@@ -103,12 +104,14 @@ pub fn unmet(spec: &ServiceSpec, standing: impl Fn(&PartName) -> Standing) -> Op
 /// Which of `names` need `service`: they are stopped before it.
 #[must_use]
 pub fn dependents<'a>(services: &'a Services, service: &PartName, names: &BTreeSet<PartName>) -> Vec<&'a PartName> {
-    let needs_it = |spec: &&ServiceSpec| spec.needs.iter().any(|need| need.service == *service);
+    let needs_it = |spec: &&Arc<ServiceSpec>| spec.needs.iter().any(|need| need.service == *service);
     services.services.iter().filter(|spec| names.contains(&spec.name)).filter(needs_it).map(|spec| &spec.name).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::{OrderError, Standing, dependents, sorted, unmet};
     use crate::condition::NeedCondition;
     use crate::service::testing::spec;
@@ -123,6 +126,7 @@ mod tests {
     }
 
     fn services(services: Vec<ServiceSpec>) -> Services {
+        let services = services.into_iter().map(Arc::new).collect();
         Services { format: 1, generation: 1, services, promises: Vec::new(), data: Vec::new() }
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,7 @@ pub struct Services {
     /// The generation that they belong to.
     pub generation: u32,
     /// The services, by name.
-    pub services: Vec<ServiceSpec>,
+    pub services: Vec<Arc<ServiceSpec>>,
     /// What must hold once all are ready.
     pub promises: Vec<Promise>,
     /// How parts write their data out and take them in again.

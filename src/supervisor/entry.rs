@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::alarm::Alarm;
@@ -19,7 +20,7 @@ use crate::service::{Kind, ServiceSpec};
 /// One service.
 pub(super) struct Entry {
     /// What is to run.
-    pub spec: ServiceSpec,
+    pub spec: Arc<ServiceSpec>,
     /// What the keeper calls its process: the service's name, or that of a process beside it.
     pub child: PartName,
     /// Where it is.
@@ -52,7 +53,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(spec: ServiceSpec) -> Self {
+    pub(super) fn new(spec: Arc<ServiceSpec>) -> Self {
         Self {
             child: spec.name.clone(),
             spec,

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::core::Core;
 use super::entry::Entry;
@@ -96,7 +97,7 @@ pub(super) async fn retire_all(core: &Rc<Core>) {
 
 /// Makes a service's former process the service again, if it still runs. `spec` is what it runs from, where that is not what the
 /// new one was to run from.
-pub(super) async fn bring_back(core: &Rc<Core>, name: &PartName, spec: Option<&ServiceSpec>) -> bool {
+pub(super) async fn bring_back(core: &Rc<Core>, name: &PartName, spec: Option<&Arc<ServiceSpec>>) -> bool {
     let old = elder(name);
     ops::bring_down(core, &BTreeSet::from([name.clone()])).await;
     if core.inner.borrow().is_down(&old) {
@@ -151,7 +152,8 @@ impl Entry {
     /// From now on it only waits for its end: it is not probed, and not started again.
     pub(super) fn quiet(&mut self) {
         (self.timer, self.probe, self.watch, self.watchdog) = (None, None, None, None);
-        self.spec.restart = Restart { policy: RestartPolicy::Never, ..self.spec.restart.clone() };
+        let spec = Arc::make_mut(&mut self.spec);
+        spec.restart = Restart { policy: RestartPolicy::Never, ..spec.restart.clone() };
     }
 }
 

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
@@ -29,7 +30,7 @@ const ANSWER: u64 = 1 << 20;
 /// What a probe needs to know of the service that it asks.
 struct Asker {
     core: Rc<Core>,
-    spec: ServiceSpec,
+    spec: Arc<ServiceSpec>,
     /// What the keeper calls its process.
     child: PartName,
     /// How far its log was searched.
@@ -83,7 +84,7 @@ pub(super) async fn promise(core: &Rc<Core>, promise: &Promise) -> Result<(), St
         let main = of_part.clone().find(|entry| entry.spec.name == promise.part);
         main.or_else(|| of_part.next()).map(Asker::facts)
     };
-    let none = || (ServiceSpec::bare(promise.part.clone()), promise.part.clone(), 0);
+    let none = || (Arc::new(ServiceSpec::bare(promise.part.clone())), promise.part.clone(), 0);
     let (spec, child, searched) = facts.unwrap_or_else(none);
     let asker = Asker { core: Rc::clone(core), spec, child, searched: Cell::new(searched), latency: Rc::default() };
     let end = Instant::now() + promise.probe.deadline;
@@ -102,8 +103,8 @@ impl Asker {
         Self { core: Rc::clone(core), spec, child, searched: Cell::new(searched), latency: Rc::clone(&entry.latency) }
     }
 
-    fn facts(entry: &Entry) -> (ServiceSpec, PartName, u64) {
-        (entry.spec.clone(), entry.child.clone(), entry.log_from)
+    fn facts(entry: &Entry) -> (Arc<ServiceSpec>, PartName, u64) {
+        (Arc::clone(&entry.spec), entry.child.clone(), entry.log_from)
     }
 
     /// From a task of its own: the step that follows may drop this one.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::core::{Core, no_services};
 use super::entry::Entry;
@@ -86,8 +87,9 @@ fn adopt(core: &Rc<Core>, child: ChildRecord, former: &Services, tried: &Service
     let is_it = |spec: &ServiceSpec| spec.digest().to_hex() == child.note.digest;
     let exact = candidates.iter().flatten().find(|spec| is_it(spec)).cloned();
     // One that nobody knows any more is stopped in the usual way.
-    let spec =
-        exact.or_else(|| candidates.into_iter().flatten().next()).unwrap_or_else(|| ServiceSpec::bare(name.clone()));
+    let spec = exact
+        .or_else(|| candidates.into_iter().flatten().next())
+        .unwrap_or_else(|| Arc::new(ServiceSpec::bare(name.clone())));
     {
         let mut inner = core.inner.borrow_mut();
         let mut entry = Entry::new(spec);

@@ -5,6 +5,7 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::core::Core;
 use super::entry::Entry;
@@ -30,7 +31,7 @@ pub(super) fn spawn(core: &Core, name: &PartName) -> Result<(), String> {
     if matches!(entry.spec.kind, Kind::Step { .. }) {
         crate::checkpoint::pass("step-before-run");
     }
-    let spec = entry.spec.clone();
+    let spec = Arc::clone(&entry.spec);
     make_folders(core.layout.root(), &spec).map_err(|error| format!("its folders cannot be made: {error}"))?;
     let secrets = secrets_for(core, &spec)?;
     write_files(&spec, &*secrets)?;
@@ -58,9 +59,9 @@ pub(super) fn spawn(core: &Core, name: &PartName) -> Result<(), String> {
         tells_pid: spec.sockets == Sockets::ListenFds,
         notifies: spec.notifies(),
         access: access(core, entry.child.as_str(), &spec),
-        folder: spec.folder,
+        folder: spec.folder.clone(),
         note,
-        limits: spec.limits,
+        limits: spec.limits.clone(),
     };
     core.keeper.send(Request::Spawn(Box::new(spawn))).map_err(|_| "the keeper is gone".to_owned())
 }

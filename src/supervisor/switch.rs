@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::core::{Core, no_services};
 use super::entry::Entry;
@@ -107,7 +108,7 @@ fn may_overlap(core: &Core, target: &Services, name: &PartName) -> bool {
 }
 
 async fn attempt(core: &Rc<Core>, journal: &Journal, target: Services) -> Result<(), Failure> {
-    let is_wanted = |spec: &&ServiceSpec| !spec.manual || core.inner.borrow().desired.contains(&spec.name);
+    let is_wanted = |spec: &&Arc<ServiceSpec>| !spec.manual || core.inner.borrow().desired.contains(&spec.name);
     let all: BTreeSet<PartName> = target.services.iter().filter(is_wanted).map(|spec| spec.name.clone()).collect();
     let promises = target.promises.clone();
     checkpoint::pass("trial-before-stop");

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jove_install::condition::NeedCondition;
@@ -76,6 +77,7 @@ impl Prefix {
             program: None,
             parts: BTreeMap::new(),
         };
+        let services = services.into_iter().map(Arc::new).collect();
         let services = Services { format: 1, generation: number, services, promises, data: Vec::new() };
         manifest.write(&self.layout, &services, "").expect("generation");
     }

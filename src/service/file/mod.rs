@@ -9,6 +9,7 @@ mod supervisord;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{ServiceSpec, Services, order};
 use crate::name::PartName;
@@ -118,6 +119,7 @@ pub fn read(
 
 /// Services of a file, in a generation whose number is set later.
 fn services(services: Vec<ServiceSpec>) -> Services {
+    let services = services.into_iter().map(Arc::new).collect();
     Services { format: 1, generation: 0, services, promises: Vec::new(), data: Vec::new() }
 }
 
