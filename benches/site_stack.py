@@ -118,6 +118,7 @@ with open(os.path.join(os.environ["JOVE_DATA"], "schema"), "a") as file:
     file.write("one more\\n")
 """
 
+# What an application is told of its visitors is what Debian's `proxy_params` says, which those who write by hand include.
 BY_HAND = """
 daemon off;
 worker_processes 2;
@@ -137,6 +138,7 @@ http {{
         location / {{
             proxy_pass http://app;
             proxy_set_header Host $http_host;
+            proxy_set_header X-Real-IP $remote_addr;
             proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
             proxy_set_header X-Forwarded-Proto $scheme;
         }}

@@ -258,9 +258,8 @@ fn connect<F>(birth: &Birth<'_, F>) -> Result<(), Refusal> {
                 return Err(failed(PASSING));
             }
         }
-        for number in 1..=64 {
-            libc::signal(number, libc::SIG_DFL);
-        }
+        // What is caught is reset by exec; of what is ignored only this is left, see `heed_signals`.
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
         let mut none = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
@@ -337,6 +336,19 @@ pub(super) fn take_descriptor(number: i32) -> Option<OwnedFd> {
     let is_open = number > 2 && unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0;
     // SAFETY: it is open, and nothing in this program has it: it came over exec, and each is taken once.
     is_open.then(|| unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Heeds signals that whoever started this process had told it to ignore (as `nohup` does), for children inherit that.
+pub(super) fn heed_signals() {
+    for number in (1..=64).filter(|number| *number != libc::SIGPIPE) {
+        // SAFETY: asks for, and sets, how this process takes a signal; the record is a local value.
+        unsafe {
+            let mut now: libc::sigaction = std::mem::zeroed();
+            if libc::sigaction(number, ptr::null(), &raw mut now) == 0 && now.sa_sigaction == libc::SIG_IGN {
+                libc::signal(number, libc::SIG_DFL);
+            }
+        }
+    }
 }
 
 /// Blocks some signals and gives a descriptor to read them from.

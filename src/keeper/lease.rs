@@ -81,14 +81,16 @@ impl Lease {
     }
 
     /// Writes it, by rename, without syncing. The file that it takes the place of is kept for the next one: new files cost more
-    /// than all else here.
+    /// than all else here, and cutting one short may wait for the disk, so that blanks make up for what was longer.
     ///
     /// # Errors
     /// What writing fails with.
     pub fn write(&self, run: &Path) -> io::Result<()> {
         let (path, spare) = (path(run, self.service.as_str()), spare(run, self.service.as_str()));
-        let bytes = serde_json::to_vec(self)?;
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&spare)?;
+        let mut bytes = serde_json::to_vec(self)?;
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&spare)?;
+        let former = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+        bytes.resize(former.max(bytes.len()), b' ');
         file.write_all(&bytes)?;
         // Refused where there is none to change places with, and on file systems that cannot.
         if renameat_with(CWD, &spare, CWD, &path, RenameFlags::EXCHANGE).is_ok() {
@@ -217,7 +219,7 @@ mod tests {
         // and one whose lease changes.
         let second = write(5);
         assert_eq!(second.len(), 2);
-        for since in 6..9 {
+        for since in [6, u64::MAX, 7, 8] {
             assert_eq!(write(since), second);
         }
         super::remove(run.path(), "web");

@@ -71,6 +71,8 @@ impl Keeper {
         let _ = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, maximum: files.maximum });
         rustix::process::chdir("/").map_err(|e| system("chdir")(e.into()))?;
         let signals = [libc::SIGCHLD, libc::SIGHUP, libc::SIGINT, libc::SIGTERM];
+        let blocked = child::signal_descriptor(&signals).map_err(system("signalfd"))?;
+        child::heed_signals();
         let mut keeper = Self {
             root: root.to_owned(),
             program: program.to_owned(),
@@ -80,7 +82,7 @@ impl Keeper {
             run,
             log,
             null: at(Path::new("/dev/null"), File::options().read(true).write(true).open("/dev/null"))?,
-            signals: child::signal_descriptor(&signals).map_err(system("signalfd"))?,
+            signals: blocked,
             files,
             vars,
             children: BTreeMap::new(),
