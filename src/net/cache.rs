@@ -1,14 +1,17 @@
 //! The download cache: files by the digest of their content, read-only, whole or absent, shared by prefixes and runs.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::fs::Permissions;
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::part::Part;
 use crate::digest::{Digest, Sha256};
+use crate::progress::{Event, Reporter};
 
 /// What an entry is known by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,7 +102,7 @@ pub enum CacheError {
         name: String,
     },
     /// The folder cannot be used.
-    #[error("the download cache cannot use {}: {source}; mend its permissions, or point XDG_CACHE_HOME to another folder", path.display())]
+    #[error("the download cache cannot use {}: {source}; make room or mend its permissions there, or point XDG_CACHE_HOME to another folder", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -107,6 +110,21 @@ pub enum CacheError {
         #[source]
         source: io::Error,
     },
+}
+
+impl CacheError {
+    /// What the file system has against a file or folder of the cache.
+    pub fn at(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        |source| Self::Io { path, source }
+    }
+
+    /// The same as an error of the file system, for who has no other.
+    #[must_use]
+    pub fn into_io(self) -> io::Error {
+        let kind = if let Self::Io { source, .. } = &self { source.kind() } else { io::ErrorKind::Other };
+        io::Error::new(kind, self)
+    }
 }
 
 /// What a look into the cache found.
@@ -133,6 +151,8 @@ struct Stamp {
 struct Inner {
     root: PathBuf,
     verified: Mutex<HashMap<PathBuf, Stamp>>,
+    /// Whether it was said that something could not be kept.
+    is_unkept_said: AtomicBool,
 }
 
 /// The download cache. A clone is the same cache.
@@ -144,20 +164,44 @@ impl Cache {
     ///
     /// # Errors
     /// If the folder cannot be made.
-    pub fn open(root: &Path) -> io::Result<Self> {
-        fs_err::create_dir_all(root.join("files"))?;
+    pub fn open(root: &Path) -> Result<Self, CacheError> {
+        std::fs::create_dir_all(root.join("files")).map_err(CacheError::at(root))?;
         let tag = root.join("CACHEDIR.TAG");
         if !tag.exists() {
             // Tells backup programs to pass it over; a cache without it works as well.
             let _ = fs_err::write(tag, "Signature: 8a477f597d28d172789f06886806bc55\n# Downloads of jove-install.\n");
         }
-        Ok(Self(Arc::new(Inner { root: root.to_owned(), verified: Mutex::default() })))
+        Ok(Self(Arc::new(Inner {
+            root: root.to_owned(),
+            verified: Mutex::default(),
+            is_unkept_said: AtomicBool::default(),
+        })))
     }
 
     /// The cache's folder.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.0.root
+    }
+
+    /// A folder of it for the time of one piece of work: one that is left behind by a kill is no stray file there.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn scratch(&self, prefix: &str) -> Result<tempfile::TempDir, CacheError> {
+        let folder = self.root().join("tmp");
+        let made = std::fs::create_dir_all(&folder).and_then(|()| {
+            let mut builder = tempfile::Builder::new();
+            builder.prefix(prefix).tempdir_in(&folder)
+        });
+        made.map_err(CacheError::at(&folder))
+    }
+
+    /// Says that something could not be kept here: the first time that this happens, for nothing but time is lost by it.
+    pub fn note_unkept(&self, report: &Reporter, why: &dyn Display) {
+        let told = format!("what can be made again is not kept in the download cache: {why}");
+        let is_said = self.0.is_unkept_said.swap(true, Ordering::Relaxed);
+        report.report(if is_said { Event::Detail(told) } else { Event::Note(told) });
     }
 
     /// Where an entry is, if it is there.
@@ -186,7 +230,7 @@ impl Cache {
         let content = content.into();
         check(name)?;
         let path = self.path(content, name);
-        let found = self.verify(content, &path, distrust).map_err(|source| io_error(&path, source))?;
+        let found = self.verify(content, &path, distrust).map_err(CacheError::at(&path))?;
         if found != Look::Absent {
             return Ok(found);
         }
@@ -206,7 +250,7 @@ impl Cache {
         let content = content.into();
         check(name)?;
         let path = self.path(content, name);
-        let failed = |source| io_error(&path, source);
+        let failed = |source| CacheError::at(&path)(source);
         let mut part = self.claim(content, &mut |_| ()).map_err(failed)?;
         // Another run may have put it in while this one waited.
         if let Look::Found(path) = self.look(content, name, false)? {
@@ -268,7 +312,8 @@ impl Cache {
         }
         if facts.is_file() && content.of_file(path)? == content {
             if facts.permissions().mode() & 0o777 != 0o444 {
-                fs_err::set_permissions(path, Permissions::from_mode(0o444))?;
+                // It protects from mistakes, and another user's cache has its own.
+                let _ = fs_err::set_permissions(path, Permissions::from_mode(0o444));
             }
             self.remember(path, seen);
             return Ok(Look::Found(path.to_owned()));
@@ -333,10 +378,6 @@ pub(super) fn check(name: &str) -> Result<(), CacheError> {
         && !name.starts_with('.')
         && !name.chars().any(|c| c == '/' || c == '\\' || c.is_control());
     if plain { Ok(()) } else { Err(CacheError::Name(name.to_owned())) }
-}
-
-fn io_error(path: &Path, source: io::Error) -> CacheError {
-    CacheError::Io { path: path.to_owned(), source }
 }
 
 #[cfg(test)]

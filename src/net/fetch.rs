@@ -264,7 +264,10 @@ fn remedy(failures: &[Failure]) -> &'static str {
         })
     };
     let any = |test: fn(&Trouble) -> bool| tries().any(|tried| test(&tried.trouble));
-    if tries().next().is_none() {
+    let is_cache = |failure: &Failure| matches!(failure.cause, Cause::Cache(CacheError::Io { .. }));
+    if failures.iter().any(is_cache) {
+        "a cache that cannot be written serves with what it has, and that is not in it"
+    } else if tries().next().is_none() {
         "name an index or mirror that has it in [sources] of config.toml"
     } else if any(|trouble| matches!(trouble, Trouble::Full { .. })) {
         "free space there, or point XDG_CACHE_HOME to another disk; what came is kept"

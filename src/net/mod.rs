@@ -23,6 +23,9 @@
 //!
 //! What is made of these files lies beside `files/`, told where it is made: unpacked packages, tools, bytecode.
 //!
+//! A cache that cannot be written serves with what it has. What cannot be kept is made for one use ([`Cache::note_unkept`]); what
+//! is missing fails with the folder and what to do.
+//!
 //! # Weakness
 //!
 //! Nothing is ever dropped from the cache by itself (`wipe --cache` does). A server that sends one byte every few seconds

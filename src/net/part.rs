@@ -5,7 +5,7 @@
 
 use std::fs::{File, Permissions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -47,12 +47,12 @@ impl Part {
         let path = folder.join(NAME);
         let mut refused = 0;
         loop {
-            fs_err::create_dir_all(folder)?;
-            let mut options = fs_err::OpenOptions::new();
-            options.read(true).write(true).create(true).truncate(false);
-            fs_err::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let file: File = match options.open(&path) {
-                Ok(file) => file.into(),
+            // Whoever claims it names the entry.
+            std::fs::create_dir_all(folder)?;
+            let mut options = File::options();
+            options.read(true).write(true).create(true).truncate(false).mode(0o600);
+            let file = match options.open(&path) {
+                Ok(file) => file,
                 // Another run wiped the cache just now.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 // It is whole and read-only: about to be renamed, unless that run was killed.

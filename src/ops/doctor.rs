@@ -87,7 +87,15 @@ fn prefixes(host: &Host) -> OpResult<Check> {
 
 fn cache(host: &Host) -> OpResult<Check> {
     let folder = host.cache()?;
-    Ok(check("download cache", Verdict::Good, folder.display().to_string()))
+    let existing = folder.ancestors().find(|folder| folder.exists()).unwrap_or(&folder);
+    if rustix::fs::access(existing, rustix::fs::Access::WRITE_OK).is_ok() {
+        return Ok(check("download cache", Verdict::Good, folder.display().to_string()));
+    }
+    let found = format!(
+        "{} cannot be written: what is there is used, and nothing is added; mend its permissions or set XDG_CACHE_HOME",
+        existing.display()
+    );
+    Ok(check("download cache", Verdict::Limited, found))
 }
 
 fn python(host: &Host) -> Check {

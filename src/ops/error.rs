@@ -113,6 +113,7 @@ failed_by!(
     crate::generation::manifest::GenerationError,
     crate::host::HostError,
     crate::lock::LockFileError,
+    crate::net::CacheError,
     crate::net::FetchError,
     crate::net::NetError,
     crate::apply::python::ToolsError,

@@ -177,7 +177,7 @@ fn make(place: &Place, prepared: &Prepared, request: &Request, report: &Reporter
     let layout = &place.layout;
     let store = Store::open(layout).map_err(at(&layout.store()))?;
     let cache_root = place.host.cache()?;
-    let cache = Cache::open(&cache_root).map_err(at(&cache_root))?;
+    let cache = Cache::open(&cache_root)?;
     let client = Client::new(&place.host, place.choice.offline)?;
     let number = generation::manifest::list(layout).last().map_or(1, |last| last + 1);
     let workshop = Workshop {

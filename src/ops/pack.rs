@@ -47,7 +47,7 @@ pub fn pack(place: &Place, parts: &[String], channel: &Path, report: &Reporter) 
     let channel = channel.canonicalize().map_err(at(&channel))?;
     let _alone = FileLock::acquire_folder(&channel, true, report).map_err(OpError::failed)?;
     let cache_root = place.host.cache()?;
-    let cache = Cache::open(&cache_root).map_err(at(&cache_root))?;
+    let cache = Cache::open(&cache_root)?;
     let client = Client::new(&place.host, place.choice.offline)?;
     let store = Store::open(&place.layout).map_err(at(&place.layout.store()))?;
     let workshop = Workshop {
@@ -83,8 +83,7 @@ fn one(part: &DesiredPart, channel: &Path, workshop: &Workshop<'_>) -> OpResult<
     }
     let platform = Platform::current();
     let subdir = subdir(&platform).ok_or_else(|| OpError::failed(format!("conda has no word for {platform}")))?;
-    let scratch = tempfile::Builder::new().prefix("pack-").tempdir_in(workshop.cache.root());
-    let scratch = scratch.map_err(at(workshop.cache.root()))?;
+    let scratch = workshop.cache.scratch("pack-")?;
     let (folder, prefix, version) = content(part, object, scratch.path(), workshop)?;
     let about = About { name: part.name.to_string(), version, build: format!("h{}_0", object.key.short()), subdir };
     let made = pack_folder(&folder, &prefix, &about, channel).map_err(OpError::failed);

@@ -8,6 +8,9 @@
 //! noticed before anything is made of it, and the package is unpacked again. Objects get copies and never share a file with
 //! the cache: what is done to one is done to nothing else, and two prefixes stay strangers.
 //!
+//! Keeping saves time and is no more than that. Where the cache cannot be written, or has no room, a package is unpacked in the
+//! object that it is for, and gone when it was copied from there; what was kept before and proves whole is used all the same.
+//!
 //! # On disk
 //!
 //! ```text
@@ -26,6 +29,7 @@
 //! run that is copying what another one finds damaged at that moment fails, and is run again.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -51,34 +55,74 @@ const LIST: &str = "files.json";
 /// So often another run may be quicker, and what it made be damaged at once.
 const PATIENCE: u32 = 8;
 
-/// Why an unpacked package cannot be kept.
+/// Why a package has no folder to be unpacked in.
 #[derive(Debug, thiserror::Error)]
-#[error("unpacked packages cannot be kept in {}: {source}; make room or mend its permissions there, or point XDG_CACHE_HOME to another folder", path.display())]
+#[error("packages cannot be unpacked in {}: {source}; make room or mend its permissions there", path.display())]
 pub struct KeptError {
     path: PathBuf,
     source: io::Error,
 }
 
-/// The unpacked packages of one form.
+/// The unpacked packages of one form, for one object.
 #[derive(Clone, Copy)]
 pub struct Kept<'a> {
     kit: &'a Kit<'a>,
     form: &'static str,
+    object: &'a Path,
+}
+
+/// What is in a package, unpacked.
+#[derive(Debug)]
+pub struct Taken {
+    files: PathBuf,
+    /// What is not kept, and goes with this.
+    _own: Option<tempfile::TempDir>,
+}
+
+impl Taken {
+    /// The folder that it is in, as long as this is held.
+    #[must_use]
+    pub fn files(&self) -> &Path {
+        &self.files
+    }
 }
 
 impl<'a> Kept<'a> {
-    /// Those of a form: whose packages they are, and a number that is raised when the same package would give other files.
+    /// Those of a form: whose packages they are, and a number that is raised when the same package would give other files. What
+    /// cannot be kept is unpacked below `object`, which is there.
     #[must_use]
-    pub const fn of(kit: &'a Kit<'a>, form: &'static str) -> Self {
-        Self { kit, form }
+    pub const fn of(kit: &'a Kit<'a>, form: &'static str, object: &'a Path) -> Self {
+        Self { kit, form, object }
     }
 
-    /// The folder with what is in a package, every file compared with its digest. If there is none, or it was damaged, `unpack`
-    /// makes it: from the package into an empty folder.
+    /// What is in a package, every file compared with its digest. If that is not kept, or was damaged, `unpack` makes it: from the
+    /// package into an empty folder.
     ///
     /// # Errors
-    /// What `unpack` fails with; and if the cache cannot be used.
-    pub fn take<E: From<KeptError>>(
+    /// What `unpack` fails with; and if there is neither in the cache nor in the object a folder for it.
+    pub fn take<E: From<KeptError> + Display>(
+        &self,
+        file: &PinnedFile,
+        unpack: impl Fn(&Path, &Path) -> Result<(), E>,
+    ) -> Result<Taken, E> {
+        let unkept = match self.keep(file, &unpack) {
+            Ok(files) => return Ok(Taken { files, _own: None }),
+            Err(error) => error,
+        };
+        let failed = |source| KeptError { path: self.object.to_owned(), source };
+        let own = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(self.object).map_err(failed)?;
+        // What is wrong with the package is wrong here, too; what was wrong with the cache is not.
+        unpack(&self.package(file), own.path())?;
+        self.kit.cache.note_unkept(self.kit.report, &unkept);
+        Ok(Taken { files: own.path().to_owned(), _own: Some(own) })
+    }
+
+    fn package(&self, file: &PinnedFile) -> PathBuf {
+        self.kit.cache.path(&file.sha256, &file.file)
+    }
+
+    /// The folder of the cache with what is in a package.
+    fn keep<E: From<KeptError>>(
         &self,
         file: &PinnedFile,
         unpack: impl Fn(&Path, &Path) -> Result<(), E>,
@@ -100,7 +144,7 @@ impl<'a> Kept<'a> {
             let new = Temporary::begin(&root).map_err(failed)?;
             let files = new.folder.path().join("new").join(FILES);
             std::fs::create_dir_all(&files).map_err(failed)?;
-            unpack(&self.kit.cache.path(&file.sha256, &file.file), &files)?;
+            unpack(&self.package(file), &files)?;
             List::write(&files).map_err(failed)?;
             checkpoint::pass("package-before-keep");
             if new.give(&place).map_err(failed)? {

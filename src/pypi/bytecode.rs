@@ -87,7 +87,10 @@ pub(super) fn compile(kit: &Compiler<'_>, site: &Path, packages: &[Package]) -> 
     }
     run_all(kit, &batches)?;
     for package in missing {
-        keep(kit, site, package).map_err(|source| io_error(package, source))?;
+        let packed = packed(kit, site, package).map_err(|source| io_error(package, source))?;
+        if let Err(error) = keep(&place(kit, package), &packed) {
+            kit.cache.note_unkept(kit.report, &error);
+        }
     }
     Ok(())
 }
@@ -241,7 +244,8 @@ fn restore(kit: &Compiler<'_>, site: &Path, package: &Package) -> io::Result<boo
     let Ok(bytes) = fs_err::read(&place) else { return Ok(false) };
     let whole = bytes.split_at_checked(32).filter(|(digest, rest)| Digest::of(rest).as_bytes() == digest);
     let Some((_, rest)) = whole else {
-        fs_err::remove_file(&place)?;
+        // If it cannot be removed, it is known for what it is again.
+        let _ = fs_err::remove_file(&place);
         return Ok(false);
     };
     let mut plain = Vec::new();
@@ -265,8 +269,8 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Puts a package's new bytecode into the cache.
-fn keep(kit: &Compiler<'_>, site: &Path, package: &Package) -> io::Result<()> {
+/// A package's new bytecode as the cache has it.
+fn packed(kit: &Compiler<'_>, site: &Path, package: &Package) -> io::Result<Vec<u8>> {
     let mut plain = Vec::new();
     for source in &package.sources {
         let code = match fs_err::read(site.join(target(kit, source))) {
@@ -278,15 +282,18 @@ fn keep(kit: &Compiler<'_>, site: &Path, package: &Package) -> io::Result<()> {
         pack(&mut plain, source.to_string_lossy().as_bytes());
         pack(&mut plain, &code);
     }
-    let rest = zstd::encode_all(plain.as_slice(), 1)?;
-    let place = place(kit, package);
-    let folder = place.parent().unwrap_or(&place);
+    zstd::encode_all(plain.as_slice(), 1)
+}
+
+/// Puts bytes into the cache, behind a digest of themselves.
+pub(super) fn keep(place: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = place.parent().unwrap_or(place);
     fs_err::create_dir_all(folder)?;
     let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder)?;
-    file.write_all(Digest::of(&rest).as_bytes())?;
-    file.write_all(&rest)?;
+    file.write_all(Digest::of(bytes).as_bytes())?;
+    file.write_all(bytes)?;
     // No sync: a torn one is known by its digest and made again.
-    file.persist(&place).map_err(|error| error.error)?;
+    file.persist(place).map_err(|error| error.error)?;
     Ok(())
 }
 

@@ -243,19 +243,25 @@ struct Place<'a> {
     is_shared: bool,
 }
 
-/// Installs from what uv keeps unpacked; from nothing but the wheels if that turns out to be damaged.
+/// Installs from what uv keeps unpacked; from nothing but the wheels if that turns out to be damaged, or cannot be kept.
 fn install_and_prove(kit: &Kit<'_>, place: &Place<'_>, wheels: &[Wheel]) -> Result<Known, StepError> {
-    let Place { target, work, is_shared } = *place;
+    let Place { target, work, .. } = *place;
     if wheels.is_empty() {
         return Ok(Known::default());
     }
-    let site = target.join(&kit.interpreter.purelib);
-    let lists = kit.cache.root().join("contents");
-    let places = Places { target, site: &site, lists: &lists };
-    let paths: Vec<(&Path, Sha256)> = wheels.iter().map(|wheel| (wheel.path.as_path(), wheel.sha256)).collect();
     let kept = kit.cache.root().join("unpacked");
-    install(kit, target, work, wheels, &kept)?;
-    let Proof { altered, known } = proof::prove(&places, &paths)?;
+    match install(kit, target, work, wheels, &kept) {
+        Ok(()) => {}
+        Err(ProcessError::Interrupted) => return Err(ProcessError::Interrupted.into()),
+        Err(error) => {
+            // What is wrong with a wheel is wrong again; what was wrong with the cache is not.
+            let known = install_anew(kit, place, wheels)?;
+            let told = error.last_lines().last().map_or_else(|| error.to_string(), |line| line.trim().to_owned());
+            kit.cache.note_unkept(kit.report, &told);
+            return Ok(known);
+        }
+    }
+    let Proof { altered, known } = prove(kit, target, wheels)?;
     let Some(first) = altered.first() else { return Ok(known) };
     kit.report.report(Event::Note(format!(
         "{} files of unpacked wheels were damaged in the cache ({} …); they are unpacked again",
@@ -268,14 +274,26 @@ fn install_and_prove(kit: &Kit<'_>, place: &Place<'_>, wheels: &[Wheel]) -> Resu
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
+    install_anew(kit, place, wheels)
+}
+
+/// Installs from the wheels alone, in place of what was installed so far.
+fn install_anew(kit: &Kit<'_>, place: &Place<'_>, wheels: &[Wheel]) -> Result<Known, StepError> {
+    let Place { target, work, is_shared } = *place;
     clear(target, work)?;
     frame(kit, target, is_shared)?;
     install(kit, target, work, wheels, &work.join("cache"))?;
-    let Proof { altered, known } = proof::prove(&places, &paths)?;
+    let Proof { altered, known } = prove(kit, target, wheels)?;
     match altered.first() {
         None => Ok(known),
         Some(file) => Err(io::Error::other(format!("{} is not what its wheel has", file.display())).into()),
     }
+}
+
+fn prove(kit: &Kit<'_>, target: &Path, wheels: &[Wheel]) -> io::Result<Proof> {
+    let (site, lists) = (target.join(&kit.interpreter.purelib), kit.cache.root().join("contents"));
+    let paths: Vec<(&Path, Sha256)> = wheels.iter().map(|wheel| (wheel.path.as_path(), wheel.sha256)).collect();
+    proof::prove(&Places { target, site: &site, lists: &lists }, &paths)
 }
 
 /// Removes everything in the target but the work in progress.
@@ -294,11 +312,10 @@ fn clear(target: &Path, work: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn install(kit: &Kit<'_>, target: &Path, work: &Path, wheels: &[Wheel], cache: &Path) -> Result<(), StepError> {
+fn install(kit: &Kit<'_>, target: &Path, work: &Path, wheels: &[Wheel], cache: &Path) -> Result<(), ProcessError> {
     let requirements =
         wheels.iter().map(|wheel| format!("{}=={} --hash=sha256:{}\n", wheel.name, wheel.version, wheel.sha256));
-    let list = work.join("requirements.txt");
-    fs_err::write(&list, requirements.collect::<String>())?;
+    let requirements: String = requirements.collect();
     let run = kit.uv.run(kit.host, cache).folder(work).log(kit.log);
     let mut run = run.args(["pip", "install", "--quiet", "--offline", "--no-index", "--no-deps", "--require-hashes"]);
     run = run.args(["--no-config", "--no-build", "--link-mode", "copy"]);
@@ -306,8 +323,7 @@ fn install(kit: &Kit<'_>, target: &Path, work: &Path, wheels: &[Wheel], cache: &
     for wheel in wheels {
         run = run.arg("--find-links").arg(wheel.path.parent().unwrap_or(work));
     }
-    run.arg("--python").arg(target.join("bin/python")).arg("--requirements").arg(&list).go()?;
-    Ok(())
+    run.arg("--python").arg(target.join("bin/python")).args(["--requirements", "-"]).input(requirements).go().map(drop)
 }
 
 /// Takes out what tells times, and lists the sources of each package.

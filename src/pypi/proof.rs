@@ -6,11 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::{IntoParallelIterator as _, ParallelIterator as _};
 
+use super::bytecode::keep;
 use crate::digest::{Digest, Sha256};
 use crate::fs::Known;
 use crate::fs::tree::digest_file;
@@ -66,7 +67,10 @@ fn expected<'a>(places: &Places<'_>, wheel: &'a Path, sha256: &Sha256) -> io::Re
         Some(contents) => contents,
         None => {
             let contents = read(wheel)?;
-            keep(&list, &contents)?;
+            if let Ok(bytes) = serde_json::to_vec(&contents) {
+                // It only saves reading the wheel again.
+                let _ = keep(&list, &bytes);
+            }
             contents
         }
     };
@@ -97,18 +101,6 @@ fn kept(list: &Path) -> Option<Contents> {
     let bytes = std::fs::read(list).ok()?;
     let (digest, rest) = bytes.split_at_checked(32)?;
     if Digest::of(rest).as_bytes() == digest { serde_json::from_slice(rest).ok() } else { None }
-}
-
-fn keep(list: &Path, contents: &Contents) -> io::Result<()> {
-    let folder = list.parent().unwrap_or(list);
-    fs_err::create_dir_all(folder)?;
-    let rest = serde_json::to_vec(contents)?;
-    let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder)?;
-    file.write_all(Digest::of(&rest).as_bytes())?;
-    file.write_all(&rest)?;
-    // No sync: a torn one is known by its digest and made again.
-    file.persist(list).map_err(|error| error.error)?;
-    Ok(())
 }
 
 /// Where an entry of a wheel is installed; `None` for what is not compared: headers, whose folder is the installer's to choose,
@@ -169,6 +161,8 @@ fn compare(file: &Expected<'_>) -> io::Result<Installed> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     #[test]

@@ -18,7 +18,7 @@ use super::interpreter::{Interpreter, InterpreterError};
 use super::pin::{PackageName, has_suffix};
 use crate::digest::{Digest, Sha256};
 use crate::host::Host;
-use crate::net::{Cache, Client};
+use crate::net::{Cache, CacheError, Client};
 use crate::process::{ProcessError, Run, clean_vars};
 use crate::progress::{Event, Reporter};
 
@@ -60,13 +60,16 @@ pub enum ToolError {
     )]
     None(Vec<String>),
     /// The cache cannot be used.
-    #[error("uv cannot be kept in {}: {source}", path.display())]
+    #[error("uv cannot be kept in {}: {source}; make room or mend its permissions there, or point XDG_CACHE_HOME to another folder", path.display())]
     Cache {
         /// Where.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
     },
+    /// There is no folder of the cache to work in.
+    #[error(transparent)]
+    Scratch(#[from] CacheError),
     /// The index lists another digest than the file has that came.
     #[error("{file} has not the digest that the package index lists for it; nothing of it was used")]
     Digest {
@@ -184,11 +187,9 @@ fn in_cache(host: &Host, cache: &Cache, tried: &mut Vec<String>) -> Result<Optio
     Ok(None)
 }
 
-/// A folder for the time of one piece of work. In the cache, so that one left behind by a kill is no stray file.
+/// A folder of the cache for the time of one piece of work.
 pub(super) fn scratch(cache: &Cache) -> std::io::Result<tempfile::TempDir> {
-    let folder = cache.root().join("tmp");
-    fs_err::create_dir_all(&folder)?;
-    tempfile::Builder::new().prefix("pypi-").tempdir_in(folder)
+    cache.scratch("pypi-").map_err(CacheError::into_io)
 }
 
 /// The wheel that a tool's folder was unpacked from, if the cache still has it whole.
@@ -236,7 +237,7 @@ fn by_pip(
             continue;
         }
         asked.push(python.path.clone());
-        let folder = scratch(cache).map_err(|source| ToolError::Cache { path: tools(cache), source })?;
+        let folder = cache.scratch("pypi-")?;
         match download(host, &python, folder.path()) {
             Ok(Some(wheel)) => return Ok(Some((python, wheel, folder))),
             Ok(None) => tried.push(format!("pip of {} left no wheel", python.path.display())),
@@ -296,7 +297,7 @@ fn keep(
     let sha256 = Sha256::of_reader(fs_err::File::open(wheel).map_err(failed)?).map_err(failed)?;
     check_listed(host, client, python, &file, sha256, report)?;
     let mut reader = fs_err::File::open(wheel).map_err(failed)?;
-    let kept = cache.insert(&sha256, &file, &mut reader).map_err(|error| failed(std::io::Error::other(error)))?;
+    let kept = cache.insert(&sha256, &file, &mut reader)?;
     let version = file.split('-').nth(1).unwrap_or_default();
     let folder = tools(cache).join(format!("uv-{version}-{}", &sha256.to_hex()[..16]));
     unpack(&kept, &folder).map_err(failed)?;

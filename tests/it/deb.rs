@@ -3,6 +3,7 @@
 
 mod archive;
 mod mirror;
+mod unwritable;
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};

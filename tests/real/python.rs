@@ -190,3 +190,5 @@ mod places;
 mod sources;
 #[path = "python/tool.rs"]
 mod tool;
+#[path = "python/unwritable.rs"]
+mod unwritable;

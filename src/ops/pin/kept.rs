@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use crate::lock::{Inputs, Lock, Resolution};
-use crate::ops::error::{OpError, OpResult, at};
+use crate::net::{Cache, CacheError};
+use crate::ops::error::{OpError, OpResult};
 use crate::ops::pin::Pinning;
 use crate::platform::Platform;
 use crate::progress::Event;
@@ -34,16 +35,18 @@ pub(super) fn find(
     Ok(resolution)
 }
 
-/// Keeps a resolution.
+/// Keeps a resolution. One that cannot be kept is in the lock all the same.
 ///
 /// # Errors
-/// If it cannot be written.
-pub(super) fn keep(pinning: &Pinning<'_>, resolution: &Resolution) -> OpResult<()> {
+/// If there is no place for a cache.
+pub(super) fn keep(pinning: &Pinning<'_>, cache: &Cache, resolution: &Resolution) -> OpResult<()> {
     let path = path(pinning, &resolution.short_id())?;
     let folder = path.parent().unwrap_or(&path);
-    std::fs::create_dir_all(folder).map_err(at(folder))?;
     let mut lock = Lock::default();
     lock.upsert(resolution.clone());
-    lock.write(&path)?;
+    let kept = std::fs::create_dir_all(folder).map_err(|error| CacheError::at(folder)(error).to_string());
+    if let Err(error) = kept.and_then(|()| lock.write(&path).map_err(|error| error.to_string())) {
+        cache.note_unkept(pinning.report, &error);
+    }
     Ok(())
 }

@@ -6,7 +6,7 @@ use crate::digest::Digest;
 use crate::lock::{Inputs as LockInputs, Lock, Pin, PinFile, Resolution};
 use crate::name::PartName;
 use crate::net::{Cache, Client};
-use crate::ops::error::{OpError, OpResult, at};
+use crate::ops::error::{OpError, OpResult};
 use crate::ops::pin::offer::Offering;
 use crate::ops::pin::{Pinning, interpreter, kept, platforms, text, upgrades, wants_resolution};
 use crate::plan::ResolvedPackages;
@@ -41,7 +41,7 @@ impl Bench {
         let root = place.host.cache()?;
         Ok(Self {
             client: Client::new(&place.host, place.choice.offline)?,
-            cache: Cache::open(&root).map_err(at(&root))?,
+            cache: Cache::open(&root)?,
             log: root.join("log").join(format!("lock-{}-{part}.log", place.profile_name())),
         })
     }
@@ -218,7 +218,7 @@ fn resolve(
     let pins = provider.resolve(kit, &before).map_err(|error| unknown.unwrap_or_else(|| error.into()))?;
     let pins = pins.into_iter().map(|pin| to_lock(provider.name(), pin)).collect();
     let resolution = Resolution::new(part.recipe.clone(), platform, asked, pins);
-    kept::keep(pinning, &resolution)?;
+    kept::keep(pinning, kit.cache, &resolution)?;
     Ok(resolution)
 }
 

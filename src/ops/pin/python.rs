@@ -161,7 +161,7 @@ fn resolve(
         return kept::find(pinning, part, &platform, &asked);
     }
     let cache_root = place.host.cache()?;
-    let cache = Cache::open(&cache_root).map_err(at(&cache_root))?;
+    let cache = Cache::open(&cache_root)?;
     pinning.report.report(Event::Stage(format!("locking {}", part.name)));
     let client = Client::new(&place.host, false)?;
     let uv = Uv::ensure(&place.host, &client, &cache, Some(interpreter), pinning.report)?;
@@ -184,6 +184,6 @@ fn resolve(
     let pins = pypi::resolve(&kit, gathered, &previous, &upgrade)
         .map_err(|error| OpError::from(error).context(format!("resolving the packages of `{}`", part.name)))?;
     let resolution = Resolution::new(part.recipe.clone(), platform, asked, pins.into_iter().map(to_lock).collect());
-    kept::keep(pinning, &resolution)?;
+    kept::keep(pinning, &cache, &resolution)?;
     Ok(resolution)
 }

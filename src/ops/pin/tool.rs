@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 use crate::apply::packages::{PYTHONS, fill};
 use crate::digest::Digest;
-use crate::fs::{FileLock, digest_tree, remove_tree, write_atomic};
+use crate::fs::{FileLock, LockError, digest_tree, remove_tree, write_atomic};
+use crate::net::CacheError;
 use crate::ops::error::{OpError, OpResult, at};
 use crate::plan::{Names, ResolvedPackages};
 use crate::progress::Event;
@@ -38,10 +39,18 @@ pub(super) fn folder(kit: &Kit<'_>, packages: &ResolvedPackages, names: &Names) 
 /// If its packages do not come, or cannot be unpacked.
 pub(crate) fn ensure(kit: &Kit<'_>, packages: &ResolvedPackages, names: &Names) -> OpResult<PathBuf> {
     let folder = folder(kit, packages, names);
-    let tools = kit.cache.root().join("tools");
-    std::fs::create_dir_all(&tools).map_err(at(&tools))?;
-    let _held = FileLock::acquire(&folder.with_extension("lock"), "unpacking", true, kit.report)?;
     let seal = folder.with_extension("blake3");
+    // Before it is locked: a cache that cannot be written serves with what it has.
+    if is_whole(&folder, &seal) {
+        return Ok(folder);
+    }
+    let tools = kit.cache.root().join("tools");
+    std::fs::create_dir_all(&tools).map_err(CacheError::at(&tools))?;
+    let lock = folder.with_extension("lock");
+    let _held = FileLock::acquire(&lock, "unpacking", true, kit.report).map_err(|error| match error {
+        LockError::Open { path, source } => OpError::from(CacheError::Io { path, source }),
+        other => other.into(),
+    })?;
     if is_whole(&folder, &seal) {
         return Ok(folder);
     }

@@ -156,7 +156,7 @@ fn copy_all(unpacked: &Unpacked, plain: Vec<PackedEntry>, object: &Path) -> Resu
         let folder = object.join(folder);
         fs::create_dir_all(&folder).map_err(at(&folder))?;
     }
-    copy_files(&unpacked.folder, object, plain.iter().map(|entry| entry.relative_path.as_path()))
+    copy_files(unpacked.taken.files(), object, plain.iter().map(|entry| entry.relative_path.as_path()))
         .map_err(at(object))?;
     let copied = plain.into_iter().map(|entry| PathsEntry {
         relative_path: entry.relative_path,
@@ -208,7 +208,7 @@ fn link_one(
         ..InstallOptions::default()
     };
     // Nothing clashes any more, so that nobody has to keep a registry of it.
-    let (entries, _) = link_package_sync(&unpacked.folder, prefix, Arc::default(), options)
+    let (entries, _) = link_package_sync(unpacked.taken.files(), prefix, Arc::default(), options)
         .map_err(|error| LinkError::Link { package: unpacked.file.clone(), why: told(&error) })?;
     Ok(entries)
 }

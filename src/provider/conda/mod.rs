@@ -381,8 +381,8 @@ impl Provider for Packages {
                 Some(Member { pin, file })
             })
             .collect();
-        let replaced =
-            link::link(Kept::of(kit, KEPT), &members, subdir, folder, self.clobber).map_err(CondaError::from)?;
+        let replaced = link::link(Kept::of(kit, KEPT, folder), &members, subdir, folder, self.clobber)
+            .map_err(CondaError::from)?;
         for Replaced { one, other, path } in replaced {
             let text = format!("`{}` is that of `{other}`, not of `{one}` (conda_clobber = \"later\")", path.display());
             kit.report.report(Event::Note(text));

@@ -9,7 +9,7 @@ use rattler_conda_types::package::{EntryPoint, IndexJson, LinkJson, NoArchLinks,
 
 use crate::archive::{ArchiveError, Limits, unpack as unpack_archive};
 use crate::provider::PinnedFile;
-use crate::provider::kept::{Kept, KeptError};
+use crate::provider::kept::{Kept, KeptError, Taken};
 
 /// The first bytes of a zip, which the newer form of packages is.
 const ZIP: [u8; 4] = *b"PK\x03\x04";
@@ -28,7 +28,7 @@ pub enum PackageError {
     /// An entry is refused, or the archive is damaged.
     #[error(transparent)]
     Archive(Box<ArchiveError>),
-    /// It cannot be kept unpacked.
+    /// There is no folder to unpack it in.
     #[error(transparent)]
     Kept(#[from] KeptError),
     /// It says of itself something else than the lock.
@@ -57,7 +57,7 @@ pub struct Unpacked {
     /// The name of its file.
     pub file: String,
     /// Where it is.
-    pub folder: PathBuf,
+    pub taken: Taken,
     /// What it is.
     pub index: IndexJson,
     /// Its files.
@@ -71,8 +71,9 @@ pub struct Unpacked {
 /// # Errors
 /// If it is no package, is damaged, or has an entry that is refused.
 pub fn take(kept: Kept<'_>, file: &PinnedFile) -> Result<Unpacked, PackageError> {
-    let folder = kept.take(file, unpack)?;
-    read(file.file.clone(), folder)
+    let taken = kept.take(file, unpack)?;
+    let Said { index, paths, commands } = read(&file.file, taken.files())?;
+    Ok(Unpacked { file: file.file.clone(), taken, index, paths, commands })
 }
 
 /// Unpacks a package into an empty folder.
@@ -85,7 +86,7 @@ pub fn unpack(package: &Path, folder: &Path) -> Result<(), PackageError> {
     let mut file = File::open(package).map_err(at(package))?;
     std::fs::create_dir_all(folder).map_err(at(folder))?;
     if is_zip(&mut file).map_err(at(package))? {
-        for tar in members(package, &name, file)? {
+        for tar in members(&name, file, folder)? {
             let path = PathBuf::from(format!("/proc/self/fd/{}", tar.as_raw_fd()));
             unpack_archive(&path, folder, Limits::default(), 0).map_err(refused)?;
         }
@@ -93,7 +94,7 @@ pub fn unpack(package: &Path, folder: &Path) -> Result<(), PackageError> {
         unpack_archive(package, folder, Limits::default(), 0).map_err(refused)?;
     }
     // One that does not say what it has in it is not kept.
-    read(name, folder.to_owned()).map(drop)
+    read(&name, folder).map(drop)
 }
 
 fn is_zip(file: &mut File) -> io::Result<bool> {
@@ -105,7 +106,7 @@ fn is_zip(file: &mut File) -> io::Result<bool> {
 }
 
 /// The packed tars in the newer form: what is installed, and what is said of it.
-fn members(package: &Path, name: &str, file: File) -> Result<Vec<File>, PackageError> {
+fn members(name: &str, file: File, folder: &Path) -> Result<Vec<File>, PackageError> {
     let shape = |why: String| PackageError::Shape { file: name.to_owned(), why };
     let mut archive = zip::ZipArchive::new(file).map_err(|error| shape(error.to_string()))?;
     let names = archive.file_names().map(|name| name.map(std::borrow::Cow::into_owned)).collect::<Result<Vec<_>, _>>();
@@ -117,29 +118,35 @@ fn members(package: &Path, name: &str, file: File) -> Result<Vec<File>, PackageE
             return Err(shape(format!("it has not exactly one `{kind}….tar.zst`")));
         };
         let mut member = archive.by_name(member).map_err(|error| shape(error.to_string()))?;
-        // Without a name: a run that is killed leaves nothing of it.
-        let folder = package.parent().unwrap_or(package);
-        let mut tar = tempfile::tempfile_in(folder).or_else(|_| tempfile::tempfile()).map_err(at(package))?;
+        // Without a name: a run that is killed leaves nothing of it. Where its files go there is room for it.
+        let mut tar = tempfile::tempfile_in(folder).map_err(at(folder))?;
         io::copy(&mut member, &mut tar).map_err(|error| shape(error.to_string()))?;
         tars.push(tar);
     }
     Ok(tars)
 }
 
-fn read(file: String, folder: PathBuf) -> Result<Unpacked, PackageError> {
+/// What a package says of itself.
+struct Said {
+    index: IndexJson,
+    paths: PathsJson,
+    commands: Vec<EntryPoint>,
+}
+
+fn read(file: &str, folder: &Path) -> Result<Said, PackageError> {
     let shape = |what: &str| {
-        let (file, what) = (file.clone(), what.to_owned());
+        let (file, what) = (file.to_owned(), what.to_owned());
         move |error: io::Error| PackageError::Shape { file, why: format!("its {what} cannot be read: {error}") }
     };
-    let index = IndexJson::from_package_directory(&folder).map_err(shape("info/index.json"))?;
-    let paths = PathsJson::from_package_directory_with_deprecated_fallback(&folder).map_err(shape("list of files"))?;
-    let commands = match LinkJson::from_package_directory(&folder) {
+    let index = IndexJson::from_package_directory(folder).map_err(shape("info/index.json"))?;
+    let paths = PathsJson::from_package_directory_with_deprecated_fallback(folder).map_err(shape("list of files"))?;
+    let commands = match LinkJson::from_package_directory(folder) {
         Ok(LinkJson { noarch: NoArchLinks::Python(python), .. }) if index.noarch.is_python() => python.entry_points,
         Ok(_) => Vec::new(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(shape("info/link.json")(error)),
     };
-    Ok(Unpacked { file, folder, index, paths, commands })
+    Ok(Said { index, paths, commands })
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> PackageError + use<> {

@@ -226,8 +226,9 @@ fn has_room(package: &Unpacked, entry: &PathsEntry, prefix: &str) -> Result<(), 
 /// Whether two packages have the same there, so that it does not matter whose it is.
 fn is_same(taken: &Taken<'_>, package: &Unpacked, entry: &PathsEntry) -> bool {
     let Some(known) = taken.entry.filter(|known| known.path_type == entry.path_type) else { return false };
-    let target =
-        |package: &Unpacked, entry: &PathsEntry| std::fs::read_link(package.folder.join(&entry.relative_path)).ok();
+    let target = |package: &Unpacked, entry: &PathsEntry| {
+        std::fs::read_link(package.taken.files().join(&entry.relative_path)).ok()
+    };
     match entry.path_type {
         PathType::Directory => true,
         PathType::SoftLink => target(taken.package, known).is_some_and(|known| Some(known) == target(package, entry)),

@@ -330,7 +330,7 @@ impl Provider for Packages {
         let mut files: Vec<&PinnedFile> = pins.iter().flat_map(|pin| &pin.files).collect();
         // The largest first, each to whoever is free: one that came last would be waited for alone.
         files.sort_by_key(|file| std::cmp::Reverse(file.size));
-        let kept = Kept::of(kit, KEPT);
+        let kept = Kept::of(kit, KEPT, folder);
         let put = |file: &&PinnedFile| -> Result<(), PackageError> {
             package::put(kept, file, folder)?;
             checkpoint::pass("deb-after-package");

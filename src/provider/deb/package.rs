@@ -23,7 +23,7 @@ pub enum PackageError {
     /// Its files are refused or damaged.
     #[error(transparent)]
     Archive(Box<ArchiveError>),
-    /// It cannot be kept unpacked.
+    /// There is no folder to unpack it in.
     #[error(transparent)]
     Kept(#[from] KeptError),
     /// It cannot be read or its tar be written aside.
@@ -41,8 +41,8 @@ pub enum PackageError {
 /// # Errors
 /// If it is no package, is damaged, has a file that another has, or wants to write outside.
 pub fn put(kept: Kept<'_>, file: &PinnedFile, to: &Path) -> Result<(), PackageError> {
-    let files = kept.take(file, unpack)?;
-    unpack_folder(&files, to).map(drop).map_err(|error| PackageError::Archive(Box::new(error.of(&file.file))))
+    let taken = kept.take(file, unpack)?;
+    unpack_folder(taken.files(), to).map(drop).map_err(|error| PackageError::Archive(Box::new(error.of(&file.file))))
 }
 
 /// Unpacks the files of a package into an empty folder.
@@ -57,9 +57,8 @@ fn unpack(package: &Path, to: &Path) -> Result<(), PackageError> {
         if !member.starts_with("data.tar") {
             continue;
         }
-        // Without a name: a run that is killed leaves nothing of it.
-        let folder = package.parent().unwrap_or(package);
-        let mut tar = tempfile::tempfile_in(folder).or_else(|_| tempfile::tempfile()).map_err(at)?;
+        // Without a name: a run that is killed leaves nothing of it. Where its files go there is room for it.
+        let mut tar = tempfile::tempfile_in(to).map_err(at)?;
         io::copy(&mut entry, &mut tar).map_err(at)?;
         let path = PathBuf::from(format!("/proc/self/fd/{}", tar.as_raw_fd()));
         let name = package.file_name().unwrap_or_default().to_string_lossy();

@@ -83,6 +83,30 @@ fn an_environment_is_pinned_fetched_and_made_at_its_place() {
 }
 
 #[test]
+fn an_environment_is_the_same_where_no_package_can_be_kept() {
+    let place = Place::new();
+    let mut packages = stack();
+    // The name of the cache's own list of what is kept.
+    packages.push(Package::new("lists", "1", &["tool"]).file("files.json", "its own").file("files/files.json", "too"));
+    place.write("channel", &packages);
+    let object = place.path("env");
+    place.install(&place.request(&["lists"]), &object).expect("installed");
+    let first = listing(&object);
+    assert!(first.contains("files.json 644 its own"), "{first}");
+    // Once more out of what is kept, and where a file is in the place of that: not even root can write there.
+    for is_kept in [true, false] {
+        fs::remove_dir_all(&object).expect("removed");
+        if !is_kept {
+            let packages = place.path("home/.cache/jove-install/packages");
+            fs::remove_dir_all(&packages).expect("removed");
+            fs::write(&packages, "").expect("written");
+        }
+        place.install(&place.request(&["lists"]), &object).expect("installed");
+        assert_eq!(listing(&object), first);
+    }
+}
+
+#[test]
 fn both_forms_of_packages_give_the_same_files() {
     let (new, old) = (Place::new(), Place::new());
     new.write("channel", &stack());
