@@ -5,13 +5,17 @@
 //! pieces too, since their paths are known only when their keys are.
 //!
 //! Templates work on plain strings, so a text can be carried through one as *marked* string, in which each piece that is
-//! no literal stands between two private-use characters; see [`Text::to_marked`].
+//! no literal stands between two private-use characters; see [`Text::to_marked`]. What a template puts in quotes before its word
+//! is known says so in its mark ([`quote_marks`]), and the word is escaped for them when it takes the mark's place.
+
+mod language;
 
 use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::language::Language;
 use crate::name::{OptionName, PartName};
 
 /// Opens a marked piece. A private-use character: user's values that contain it are refused.
@@ -47,11 +51,17 @@ pub enum Piece {
     Object {
         /// The part whose object it is.
         object: PartName,
+        /// In which quotes it is, from the inmost on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        quotes: Vec<Language>,
     },
     /// A secret (`{"secret": {…}}`).
     Secret {
         /// Which one.
         secret: SecretRef,
+        /// In which quotes it is, from the inmost on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        quotes: Vec<Language>,
     },
 }
 
@@ -87,13 +97,13 @@ impl Text {
     /// The folder of a part's object.
     #[must_use]
     pub fn object(part: PartName) -> Self {
-        Self(vec![Piece::Object { object: part }])
+        Self(vec![Piece::Object { object: part, quotes: Vec::new() }])
     }
 
     /// A secret.
     #[must_use]
     pub fn secret(secret: SecretRef) -> Self {
-        Self(vec![Piece::Secret { secret }])
+        Self(vec![Piece::Secret { secret, quotes: Vec::new() }])
     }
 
     /// Appends one piece.
@@ -133,7 +143,7 @@ impl Text {
     /// The secrets in it.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
         self.0.iter().filter_map(|piece| match piece {
-            Piece::Secret { secret } => Some(secret),
+            Piece::Secret { secret, .. } => Some(secret),
             Piece::Literal(_) | Piece::Object { .. } => None,
         })
     }
@@ -141,7 +151,7 @@ impl Text {
     /// The parts whose objects it names.
     pub fn objects(&self) -> impl Iterator<Item = &PartName> {
         self.0.iter().filter_map(|piece| match piece {
-            Piece::Object { object } => Some(object),
+            Piece::Object { object, .. } => Some(object),
             Piece::Literal(_) | Piece::Secret { .. } => None,
         })
     }
@@ -156,15 +166,32 @@ impl Text {
         }
     }
 
-    /// The same text with folders of objects in place of their names. `folder` gives each object's path.
+    /// The same text with folders of objects in place of their names, escaped for the quotes that they are in. `folder` gives
+    /// each object's path; one that it does not know stays a name.
     #[must_use]
-    pub fn with_objects<'a>(&self, mut folder: impl FnMut(&PartName) -> &'a Path) -> Self {
+    pub fn with_objects<'a>(&self, mut folder: impl FnMut(&PartName) -> Option<&'a Path>) -> Self {
         let mut made = Self::default();
         for piece in &self.0 {
             made.push(match piece {
-                Piece::Object { object } => Piece::Literal(folder(object).display().to_string()),
-                other => other.clone(),
+                Piece::Object { object, quotes } => folder(object).map_or_else(
+                    || piece.clone(),
+                    |folder| Piece::Literal(escaped(folder.display().to_string(), quotes)),
+                ),
+                Piece::Literal(_) | Piece::Secret { .. } => piece.clone(),
             });
+        }
+        made
+    }
+
+    /// The same text as if nothing of it were in quotes: to see what it names.
+    #[must_use]
+    pub fn without_quotes(&self) -> Self {
+        let mut made = self.clone();
+        for piece in &mut made.0 {
+            match piece {
+                Piece::Object { quotes, .. } | Piece::Secret { quotes, .. } => quotes.clear(),
+                Piece::Literal(_) => {}
+            }
         }
         made
     }
@@ -178,9 +205,10 @@ impl Text {
         for piece in &self.0 {
             match piece {
                 Piece::Literal(text) => made.push_str(text),
-                Piece::Object { object } => made.push_str(&format!("${{{object}}}")),
-                Piece::Secret { secret } => {
-                    made.push_str(&secrets.word(secret).ok_or_else(|| UnknownSecret(secret.clone()))?);
+                Piece::Object { object, .. } => made.push_str(&format!("${{{object}}}")),
+                Piece::Secret { secret, quotes } => {
+                    let word = secrets.word(secret).ok_or_else(|| UnknownSecret(secret.clone()))?;
+                    made.push_str(&escaped(word, quotes));
                 }
             }
         }
@@ -194,8 +222,12 @@ impl Text {
         for piece in &self.0 {
             match piece {
                 Piece::Literal(text) => made.push_str(text),
-                Piece::Object { object } => made.push_str(&format!("{MARK_OPEN}object:{object}{MARK_CLOSE}")),
-                Piece::Secret { secret } => made.push_str(&format!("{MARK_OPEN}{secret}{MARK_CLOSE}")),
+                Piece::Object { object, quotes } => {
+                    made.push_str(&format!("{MARK_OPEN}object:{object}{}{MARK_CLOSE}", words(quotes)));
+                }
+                Piece::Secret { secret, quotes } => {
+                    made.push_str(&format!("{MARK_OPEN}{secret}{}{MARK_CLOSE}", words(quotes)));
+                }
             }
         }
         made
@@ -224,14 +256,35 @@ impl Text {
     }
 }
 
+/// A marked string that was put in quotes, all its literals escaped for them: its marks say so from now on.
+#[must_use]
+pub fn quote_marks(marked: &str, language: Language) -> String {
+    marked.replace(MARK_CLOSE, &format!("{QUOTES}{}{MARK_CLOSE}", language.word()))
+}
+
+/// Stands before each language in a mark.
+const QUOTES: char = '|';
+
+fn words(quotes: &[Language]) -> String {
+    quotes.iter().map(|language| format!("{QUOTES}{}", language.word())).collect()
+}
+
+fn escaped(word: String, quotes: &[Language]) -> String {
+    quotes.iter().fold(word, |word, language| language.escape(&word))
+}
+
 fn piece_of_mark(mark: &str) -> Option<Piece> {
+    let (mark, quotes) = match mark.split_once(QUOTES) {
+        Some((mark, words)) => (mark, words.split(QUOTES).map(Language::of_word).collect::<Option<Vec<_>>>()?),
+        None => (mark, Vec::new()),
+    };
     if let Some(part) = mark.strip_prefix("object:") {
-        return Some(Piece::Object { object: part.parse().ok()? });
+        return Some(Piece::Object { object: part.parse().ok()?, quotes });
     }
     let (name, version) = mark.strip_prefix("secret:")?.rsplit_once('@')?;
     let (part, option) = name.split_once('.')?;
     let secret = SecretRef { part: part.parse().ok()?, option: option.parse().ok()?, version: version.to_owned() };
-    Some(Piece::Secret { secret })
+    Some(Piece::Secret { secret, quotes })
 }
 
 /// Shows secrets and objects by name.
@@ -240,8 +293,8 @@ impl fmt::Display for Text {
         for piece in &self.0 {
             match piece {
                 Piece::Literal(text) => f.write_str(text)?,
-                Piece::Object { object } => write!(f, "${{{object}}}")?,
-                Piece::Secret { secret } => write!(f, "{secret}")?,
+                Piece::Object { object, .. } => write!(f, "${{{object}}}")?,
+                Piece::Secret { secret, .. } => write!(f, "{secret}")?,
             }
         }
         Ok(())
@@ -279,6 +332,26 @@ mod tests {
         assert_eq!(Text::from_marked(&marked.to_uppercase()), Err(BrokenMark));
         let cut: String = marked.chars().filter(|c| *c != MARK_CLOSE).collect();
         assert_eq!(Text::from_marked(&cut), Err(BrokenMark));
+    }
+
+    #[test]
+    fn what_is_in_quotes_is_escaped_for_them_when_it_is_known() {
+        let quoted = quote_marks(&quote_marks(&sample().to_marked(), Language::Python), Language::Shell);
+        let text = Text::from_marked(&quoted).expect("marks");
+        assert_eq!(text.to_marked(), quoted);
+        assert_eq!(text.without_quotes(), sample());
+        let json = serde_json::to_string(&text).expect("json");
+        assert_eq!(serde_json::from_str::<Text>(&json).expect("back"), text);
+        struct Word;
+        impl Secrets for Word {
+            fn word(&self, _: &SecretRef) -> Option<String> {
+                Some("it's".to_owned())
+            }
+        }
+        let placed = text.with_objects(|_| Some(Path::new("/o'neil")));
+        assert_eq!(placed.reveal(&Word).as_deref(), Ok(r"postgresql://app:it\'\''s@/o\'\''neil"));
+        let unknown = quoted.replace("shell", "latin");
+        assert_eq!(Text::from_marked(&unknown), Err(BrokenMark));
     }
 
     #[test]

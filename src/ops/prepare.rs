@@ -24,7 +24,7 @@ use crate::platform::Platform;
 use crate::profile::{self, Definition, Request, Unloaded};
 use crate::progress::Reporter;
 use crate::provider::deb::lists::Lists;
-use crate::recipe::{Allot, Catalogue, EdgeKind, Stack, Surroundings, resolve};
+use crate::recipe::{Allot, Catalogue, EdgeKind, ResolvedPart, Stack, Surroundings, resolve};
 use crate::state::{Allotter, Identity, Registry, State, run};
 use crate::store::Store;
 use crate::text::SecretRef;
@@ -133,6 +133,7 @@ pub fn prepare(place: &Place, wishes: &Wishes, report: &Reporter) -> OpResult<Pr
     let (mut stack, state) = resolved(place, &mut loaded, state)?;
     check_wishes(&stack, wishes)?;
     check_user(&stack, place)?;
+    check_path(&stack, place)?;
     // Before anything is asked for: a cycle is the user's mistake.
     let mut graph_of_stack = graph(&stack)?;
     let lock_path = lock_path(place);
@@ -359,6 +360,27 @@ fn check_user(stack: &Stack, place: &Place) -> OpResult<()> {
         "run it as an ordinary user: {} --user NAME, whose home then has the installation",
         place.command()
     )))
+}
+
+/// Programs that would misread the prefix's path are named before anything is fetched for them.
+fn check_path(stack: &Stack, place: &Place) -> OpResult<()> {
+    let root = place.layout.root().display().to_string();
+    let refused = |part: &ResolvedPart| {
+        let letters: String = part.refuses_in_paths.chars().filter(|letter| root.contains(*letter)).collect();
+        (!letters.is_empty()).then(|| format!("`{}` ({}: {})", part.name, part.recipe, spelled(&letters)))
+    };
+    let refusing: Vec<String> = stack.parts.values().filter_map(refused).collect();
+    if refusing.is_empty() {
+        return Ok(());
+    }
+    let said = format!("{root} has characters that these take in no path: {}", refusing.join(", "));
+    Err(OpError::failed(said).hint("give another place with --prefix DIR, or JOVE_HOME for all of them"))
+}
+
+/// Characters for people.
+fn spelled(letters: &str) -> String {
+    let words = letters.chars().map(|letter| if letter == ' ' { "spaces".to_owned() } else { letter.to_string() });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Parts that the command line names must be there.

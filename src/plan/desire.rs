@@ -18,7 +18,7 @@ use crate::provider::Request;
 use crate::recipe::{OptionValue, ResolvedPart, Stack};
 use crate::service::{DataCommand, Promise, ServiceSpec};
 use crate::store::StorePath;
-use crate::text::{Piece, Text};
+use crate::text::Text;
 
 /// Everything that is wished for, with keys.
 #[derive(Debug, Clone)]
@@ -209,7 +209,8 @@ impl Lowering<'_> {
             .iter()
             .map(|file| {
                 let content = self.others(part, &file.content);
-                self.check_names(part, &file.path, &content);
+                let named = self.others(part, &file.content.without_quotes());
+                self.check_names(part, &file.path, &named);
                 RenderedFile {
                     path: file.path.clone(),
                     executable: file.executable,
@@ -247,17 +248,12 @@ impl Lowering<'_> {
 
     /// Puts the folders of other parts' objects into a text; the part's own stays a piece, for its key is not known yet.
     pub(super) fn others(&mut self, part: &ResolvedPart, text: &Text) -> Text {
-        let mut made = Text::default();
-        for piece in text.pieces() {
-            match piece {
-                Piece::Object { object } if object != &part.name => match self.folders.get(object) {
-                    Some(folder) => made.push(Piece::Literal(folder.display().to_string())),
-                    None => self.no_object(part, object),
-                },
-                other => made.push(other.clone()),
+        for object in text.objects().filter(|object| *object != &part.name) {
+            if !self.folders.contains_key(object) {
+                self.no_object(part, object);
             }
         }
-        made
+        text.with_objects(|object| self.folders.get(object).filter(|_| object != &part.name).map(PathBuf::as_path))
     }
 
     pub(super) fn no_object(&mut self, part: &ResolvedPart, object: &PartName) {
@@ -279,20 +275,23 @@ impl Lowering<'_> {
 /// Puts the object's own folder where its files and command name it.
 fn with_own_folder(mut object: DesiredObject, name: &PartName, folder: Option<&Path>) -> DesiredObject {
     let Some(folder) = folder else { return object };
-    let mark = Text::object(name.clone()).to_marked();
-    let own = folder.display().to_string();
+    let place = |word: &mut String| {
+        if let Ok(text) = Text::from_marked(word) {
+            *word = text.with_objects(|object| (object == name).then_some(folder)).to_marked();
+        }
+    };
     let files = match &mut object.action {
         Action::Files(files) => files,
         Action::Step(step) => {
             for word in step.command.iter_mut().chain(step.vars.values_mut()).chain(&mut step.folder) {
-                *word = word.replace(&mark, &own);
+                place(word);
             }
             &mut step.files
         }
         Action::Packages(action) => {
             if let Request::Source(sources) = &mut action.resolved.request {
                 for word in sources.commands.iter_mut().chain(sources.vars.values_mut()) {
-                    *word = word.replace(&mark, &own);
+                    place(word);
                 }
             }
             return object;
@@ -300,7 +299,7 @@ fn with_own_folder(mut object: DesiredObject, name: &PartName, folder: Option<&P
         Action::Python(_) => return object,
     };
     for file in &mut files.files {
-        file.content = file.content.replace(&mark, &own);
+        place(&mut file.content);
     }
     object
 }

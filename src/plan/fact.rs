@@ -11,7 +11,7 @@ use crate::plan::desire::DesiredObject;
 use crate::plan::snapshot::{InterpreterFrom, Snapshot};
 use crate::plan::value::{shown, strings};
 use crate::recipe::{EdgeKind, ResolvedPart};
-use crate::text::{Piece, Text};
+use crate::text::Text;
 
 /// The facts of a part; `folders` are those of the objects that are known by then.
 pub(super) fn facts(
@@ -66,14 +66,5 @@ pub(super) fn facts(
 }
 
 fn plain(text: &Text, folders: &BTreeMap<PartName, PathBuf>) -> String {
-    let mut made = Text::default();
-    for piece in text.pieces() {
-        made.push(match piece {
-            Piece::Object { object } => {
-                Piece::Literal(folders.get(object).map(|folder| folder.display().to_string()).unwrap_or_default())
-            }
-            other => other.clone(),
-        });
-    }
-    made.to_marked()
+    text.with_objects(|object| Some(folders.get(object).map_or(Path::new(""), PathBuf::as_path))).to_marked()
 }

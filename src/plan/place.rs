@@ -90,7 +90,7 @@ impl Lowering<'_> {
     fn with_folders(&mut self, part: &ResolvedPart, text: &Text) -> Text {
         let text = self.others(part, text);
         match self.folders.get(&part.name) {
-            Some(folder) => text.with_objects(|_| folder),
+            Some(folder) => text.with_objects(|_| Some(folder)),
             None if text.objects().next().is_some() => {
                 self.no_object(part, &part.name);
                 text

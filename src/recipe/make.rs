@@ -289,8 +289,8 @@ impl Evaluator<'_, '_> {
         };
         let to = self.inside(&place, &form.to, "where a source goes")?;
         let (object, from) = match text.pieces() {
-            [Piece::Object { object }] => (Some(object.clone()), PathBuf::new()),
-            [Piece::Object { object }, Piece::Literal(below)] if below.starts_with('/') => {
+            [Piece::Object { object, .. }] => (Some(object.clone()), PathBuf::new()),
+            [Piece::Object { object, .. }, Piece::Literal(below)] if below.starts_with('/') => {
                 (Some(object.clone()), PathBuf::from(below.trim_start_matches('/')))
             }
             _ => match text.as_plain() {

@@ -39,6 +39,7 @@ fn recipe(name: &str, source: &Arc<Source>, table: BTreeMap<String, Written>, wr
     let summary = fields.text("summary").map(|(text, _)| text).unwrap_or_default();
     let action = action(&mut fields);
     let refuses_root = fields.truth("refuses_root");
+    let refuses_in_paths = fields.text("refuses_in_paths").map(|(text, _)| text).unwrap_or_default();
     let options = fields.table("options");
     let sources = fields.list("source");
     let files = fields.list("file");
@@ -65,6 +66,7 @@ fn recipe(name: &str, source: &Arc<Source>, table: BTreeMap<String, Written>, wr
         summary,
         action: action.unwrap_or(default),
         refuses_root,
+        refuses_in_paths,
         options,
         sources,
         files,

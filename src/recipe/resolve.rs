@@ -131,6 +131,7 @@ fn body(evaluator: &mut Evaluator<'_, '_>, part: usize, maker: &mut Maker) -> Bo
             recipe: recipe.name.clone(),
             action: recipe.action.word().to_owned(),
             refuses_root: recipe.refuses_root,
+            refuses_in_paths: recipe.refuses_in_paths.clone(),
             brought_by: active.brought_by.clone(),
             origin: active.origin.clone(),
             options: BTreeMap::new(),

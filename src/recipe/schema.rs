@@ -48,6 +48,8 @@ pub struct Recipe {
     pub action: Action,
     /// Whether its program refuses to run as root.
     pub refuses_root: bool,
+    /// Characters that no path of its program may have.
+    pub refuses_in_paths: String,
     /// Its options, sorted by name.
     pub options: Vec<OptionSpec>,
     /// Folders copied into the object.

@@ -368,7 +368,7 @@ fn secrets_by_name(text: &Text) -> Text {
     let mut made = Text::default();
     for piece in text.pieces() {
         made.push(match piece {
-            Piece::Secret { secret } => Piece::Literal(secret.to_string()),
+            Piece::Secret { secret, .. } => Piece::Literal(secret.to_string()),
             other => other.clone(),
         });
     }

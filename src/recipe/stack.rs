@@ -147,6 +147,8 @@ pub struct ResolvedPart {
     pub action: String,
     /// Whether its program refuses to run as root.
     pub refuses_root: bool,
+    /// Characters that no path of its program may have.
+    pub refuses_in_paths: String,
     /// Who brought it, if no layer names it.
     pub brought_by: Option<PartName>,
     /// Where it was first named.

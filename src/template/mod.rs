@@ -18,6 +18,7 @@ pub use header::with_header;
 pub use minijinja::Value;
 
 use crate::diagnostic::{Diagnostic, Origin, Source};
+use crate::text::{Language, MARK_OPEN, quote_marks};
 
 /// Compiled templates by name.
 #[derive(Debug)]
@@ -50,6 +51,12 @@ impl Templates {
             // As everywhere else in a definition; `py` writes Python's words.
             if let ValueKind::Bool = value.kind() {
                 return Ok(out.write_str(if value.is_true() { "true" } else { "false" })?);
+            }
+            // What a mark stands for is escaped when it is known.
+            if let Some(text) = value.as_str()
+                && let (AutoEscape::Html, false, true) = (state.auto_escape(), value.is_safe(), text.contains(MARK_OPEN))
+            {
+                return Ok(out.write_str(&quote_marks(&Language::Markup.escape(text), Language::Markup))?);
             }
             minijinja::escape_formatter(out, state, value)
         });
@@ -170,7 +177,7 @@ mod tests {
                 r#"["a","b c"] null "It's <a> \"name\" é""#,
             ),
             ("{{ tags | map('shell_quote') | join(' ') }}", "a 'b c'"),
-            ("{{ '\u{E000}object:env\u{E001}' | shell_quote }}/bin", "'\u{E000}object:env\u{E001}'/bin"),
+            ("{{ '\u{E000}object:env\u{E001}' | shell_quote }}/bin", "'\u{E000}object:env|shell\u{E001}'/bin"),
             ("{{ 'a\nb' | ini }}", "a\n\tb"),
             ("{{ port }} {{ debug }}\n", "5000 true\n"),
         ] {

@@ -21,6 +21,7 @@ mod journey;
 mod life;
 mod markdown;
 mod packages;
+mod quotes;
 mod sandbox;
 mod serve;
 mod services;
