@@ -1,3 +1,6 @@
+{#- Of the recipe `gunicorn`, too: there gunicorn loads the application itself, and is told where it is. Here `serve.py` does that. -#}
+{%- set is_direct = preload is defined -%}
+{%- set threads_each = threads if is_direct else workers_threads -%}
 # gunicorn's settings are a Python file.
 import importlib.util
 import os
@@ -27,8 +30,8 @@ def child_exit(server, worker):
 bind = {{ ("unix:" ~ run ~ "/gunicorn.sock") | py }}
 umask = 0o077
 workers = {{ workers }}
-threads = {{ workers_threads }}
-worker_class = {{ ("gthread" if workers_threads > 1 else "sync") | py }}
+threads = {{ threads_each }}
+worker_class = {{ ("gthread" if threads_each > 1 else "sync") | py }}
 # A worker takes no more connections than it has threads for, and the next: another worker may be free, and little waits in one
 # that ends.
 worker_connections = threads + 1
@@ -37,7 +40,10 @@ graceful_timeout = {{ graceful_timeout | int }}
 max_requests = {{ max_requests }}
 max_requests_jitter = {{ max_requests_jitter if max_requests else 0 }}
 # Loaded once, before the workers: less memory, and an application that cannot be loaded never starts.
-preload_app = True
+preload_app = {{ (preload if preload is defined else true) | py }}
+{% if is_direct and not package -%}
+chdir = {{ (source if editable else object ~ "/app") | py }}
+{% endif -%}
 # Heartbeats of workers are files; memory is where they do not wait for a disk.
 worker_tmp_dir = {{ (data ~ "/tmp") | py }}
 errorlog = "-"
@@ -45,5 +51,8 @@ accesslog = {{ "\"-\"" if access_log else "None" }}
 loglevel = {{ ("debug" if debug else "info") | py }}
 # The web server in front is the only one who can reach the socket, so what it says of the client is true.
 forwarded_allow_ips = "*"
+{% if is_direct and at | trim("/") -%}
+raw_env = [{{ ("SCRIPT_NAME=/" ~ at | trim("/")) | py }}]
+{% endif -%}
 control_socket_disable = True
 proc_name = {{ name | py }}
