@@ -298,5 +298,4 @@ impl Turn<'_> {
 }
 
 #[cfg(test)]
-#[path = "state_tests.rs"]
 mod tests;
