@@ -185,6 +185,23 @@ impl Home {
         self.run(&["start"]).success();
     }
 
+    /// Makes the working folder one with the files of a folder of `tests/real`.
+    pub fn enter_project(&mut self, name: &str, from: &str) {
+        self.enter(name);
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real").join(from);
+        let entries = walkdir::WalkDir::new(&from).into_iter().map(Result::unwrap);
+        for file in entries.filter(|entry| entry.file_type().is_file()) {
+            self.write(file.path().strip_prefix(&from).unwrap(), std::fs::read(file.path()).unwrap());
+        }
+    }
+
+    /// Wipes an installation with its data, of which no process is left.
+    #[track_caller]
+    pub fn wipe(&self, place: &[&str]) {
+        self.run(&[&["wipe", "--data", "--yes"], place].concat()).success();
+        assert_eq!(format!("{:?}", self.processes()), "[]");
+    }
+
     /// Waits until something holds.
     #[track_caller]
     pub fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {

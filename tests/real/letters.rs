@@ -2,25 +2,23 @@
 //! ordinary user, programs from Debian packages.
 
 use crate::home::{Home, kill};
-use crate::production::{PRODUCTION, ask, home};
+use crate::production::{PRODUCTION, ask, home, named};
 
-const DEFINITION: &str = include_str!("letters/jove.toml");
 const LETTERS: &str = include_str!("letters/letters.py");
 
 fn office() -> Option<Home> {
     let mut home = home()?;
-    home.enter("letters");
-    home.write("jove.toml", DEFINITION);
-    home.write("letters.py", LETTERS);
+    home.enter_project("letters", "letters");
     Some(home)
 }
 
-/// A page of the site, whose address in production is `https://letters.example.org:PORT/post/`.
+/// The site in production: where it is reached here, and how it is called there.
+fn site(home: &Home) -> (String, String) {
+    named(&home.url(PRODUCTION, "web"), "letters.example.org")
+}
+
 fn page(home: &Home, path: &str) -> serde_json::Value {
-    let url = home.url(PRODUCTION, "web");
-    let place = url.trim_start_matches("https://").trim_end_matches('/');
-    let port = place.rsplit(':').next().unwrap();
-    ask(home, PRODUCTION, &[&format!("https://letters.example.org:{port}@{place}/post/{path}")])[0].clone()
+    ask(home, PRODUCTION, &[&format!("{}/post/{path}", site(home).0)])[0].clone()
 }
 
 fn text(home: &Home, path: &str) -> String {
@@ -32,10 +30,10 @@ fn apache_serves_what_mariadb_keeps() {
     let Some(home) = office() else { return };
     let before = home.outside();
     home.run(PRODUCTION).success();
-    let port = home.url(PRODUCTION, "web").trim_end_matches('/').rsplit(':').next().unwrap().to_owned();
+    let (_, called) = site(&home);
     let says = |edition: &str, count: u32| {
         let who = "site-app@localhost in site-app by mod_wsgi";
-        format!("{edition}, {count} Grüße, 山 as {who} at https://letters.example.org:{port}/post/")
+        format!("{edition}, {count} Grüße, 山 as {who} at {called}/post/")
     };
     assert_eq!(text(&home, ""), says("first edition", 1));
     assert_eq!(text(&home, "databases"), "information_schema site-app", "its own, and nobody else's");
@@ -50,8 +48,7 @@ fn apache_serves_what_mariadb_keeps() {
     is_updated_or_put_back(&home, &says);
     is_dumped_and_loaded(&home, &says);
     home.run(&[&["verify"], PRODUCTION].concat()).success();
-    home.run(&[&["wipe", "--data", "--yes"], PRODUCTION].concat()).success();
-    assert_eq!(format!("{:?}", home.processes()), "[]");
+    home.wipe(PRODUCTION);
     let lock = home.folder().join("jove.lock");
     let client = home.folder().join("ask.py");
     home.write("letters.py", LETTERS);

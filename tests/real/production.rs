@@ -44,6 +44,13 @@ pub fn ask_as(home: &Home, place: &[&str], who: Option<&Path>, urls: &[&str]) ->
     said.stdout().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// The address at which a site of another name is reached here: `name@127.0.0.1:8443`, and how it is called there.
+pub fn named(url: &str, name: &str) -> (String, String) {
+    let place = url.trim_start_matches("https://").trim_end_matches('/');
+    let port = place.rsplit(':').next().unwrap();
+    (format!("https://{name}:{port}@{place}"), format!("https://{name}:{port}"))
+}
+
 fn plain_port(home: &Home, place: &[&str]) -> String {
     let port = home.run(&[&["explain", "web.port", "--json"], place].concat()).success().json();
     format!("http://127.0.0.1:{}/", port["value"])
@@ -82,8 +89,7 @@ fn the_example_runs_in_production() {
     home.run(&[PRODUCTION, &apache].concat()).success();
     let spoke = home.run(&[&["run", "env"], PRODUCTION, &command].concat()).success();
     assert_eq!(spoke.stdout().lines().filter(|line| line.starts_with("ok: ")).count(), 16, "{}", spoke.stdout());
-    home.run(&[&["wipe", "--data", "--yes"], PRODUCTION].concat()).success();
-    assert_eq!(format!("{:?}", home.processes()), "[]");
+    home.wipe(PRODUCTION);
     let client = home.folder().join("ask.py");
     assert_eq!(before.changes(&home.outside().without(&client)), "");
 }
@@ -204,13 +210,7 @@ fn is_dumped_and_loaded(home: &Home) {
 
 fn shop() -> Option<Home> {
     let mut home = home()?;
-    home.enter("shop");
-    let shop = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/production/shop");
-    for entry in
-        walkdir::WalkDir::new(&shop).into_iter().map(Result::unwrap).filter(|entry| entry.file_type().is_file())
-    {
-        home.write(entry.path().strip_prefix(&shop).unwrap(), std::fs::read(entry.path()).unwrap());
-    }
+    home.enter_project("shop", "production/shop");
     Some(home)
 }
 
@@ -242,8 +242,7 @@ fn a_django_project_lives_in_production() {
     stage_stands_beside(&home, &url);
     comes_back_from_a_dump(&home, &url);
     comes_back_after_a_wipe(&home, &url);
-    home.run(&[&["wipe", "--data", "--yes"], PRODUCTION].concat()).success();
-    assert_eq!(format!("{:?}", home.processes()), "[]");
+    home.wipe(PRODUCTION);
 }
 
 /// With a browser: the page in its colours, the form, and what the worker found in the file.

@@ -7,16 +7,13 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use serde_json::Value;
 
 use crate::home::Home;
-use crate::production::{PRODUCTION, ask, ask_as, home};
+use crate::production::{PRODUCTION, ask, ask_as, home, named};
 
-const DEFINITION: &str = include_str!("sites/jove.toml");
 const HOUSES: &str = include_str!("sites/houses.py");
 
 fn street() -> Option<Home> {
     let mut home = home()?;
-    home.enter("street");
-    home.write("jove.toml", DEFINITION);
-    home.write("houses.py", HOUSES);
+    home.enter_project("street", "sites");
     Some(home)
 }
 
@@ -29,15 +26,7 @@ fn sites_stand_side_by_side() {
     tells_what_runs(&home, &url);
     is_updated_at_night(&home, &url);
     knows_its_clients(&home, &url);
-    home.run(&[&["wipe", "--data", "--yes"], PRODUCTION].concat()).success();
-    assert_eq!(format!("{:?}", home.processes()), "[]");
-}
-
-/// The address at which a site of another name is reached here: `name@127.0.0.1:8443`, and how it is called there.
-fn named(url: &str, name: &str) -> (String, String) {
-    let place = url.trim_start_matches("https://").trim_end_matches('/');
-    let port = place.rsplit(':').next().unwrap();
-    (format!("https://{name}:{port}@{place}"), format!("https://{name}:{port}"))
+    home.wipe(PRODUCTION);
 }
 
 fn are_found_by_name_and_path(home: &Home, url: &str) {
