@@ -239,7 +239,10 @@ pub fn archive(package: &Package, form: &str) -> Vec<u8> {
     }
     let stem = format!("{}-{}-h0_0", package.name, package.version);
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    let plain = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    // The default time is now, and a package that is written again is the same package.
+    let plain = zip::write::SimpleFileOptions::default()
+        .compression_method(zip::CompressionMethod::Stored)
+        .last_modified_time(zip::DateTime::default());
     for (name, bytes) in [
         ("metadata.json".to_owned(), br#"{"conda_pkg_format_version": 2}"#.to_vec()),
         (format!("pkg-{stem}.tar.zst"), zstd::encode_all(payload.as_slice(), 1).expect("packed")),
