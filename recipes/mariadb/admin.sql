@@ -1,1 +1,1 @@
-ALTER USER 'root'@'localhost' IDENTIFIED BY '{{ admin_password }}';
+ALTER USER 'root'@'localhost' IDENTIFIED BY {{ admin_password | py }};

@@ -24,7 +24,7 @@ away
 trap away EXIT
 mkdir "$proof"
 printf "UPDATE mysql.global_priv SET Priv = JSON_SET(Priv, '$.plugin', 'mysql_native_password', '$.authentication_string', PASSWORD('%s')) WHERE User = 'root';\n" \
-    "$MYSQL_PWD" > "$proof/init.sql"
+    "$(printf %s "$MYSQL_PWD" | sed "s/['\\\\]/\\\\&/g")" > "$proof/init.sql"
 sh "$init" "$software/bin/mariadbd" "$configuration" "$software/share/mysql" "$proof/tables" "$proof/init.sql"
 "$software/bin/mariadbd" --defaults-file="$configuration" --datadir="$proof/tables" --socket="$socket" --pid-file="$proof/pid" \
     --tmpdir="$proof" --skip-networking --innodb-buffer-pool-size=16M --log-warnings=0 &

@@ -119,6 +119,13 @@ fn takes_new_passwords_of_administrators(office: &Office) {
         assert!(ask(&former, user).contains("ERROR 1045"), "{secret}");
         assert_eq!(ask(&word(), user), "7", "{secret}");
     }
+    // Whoever sets one by hand takes what letters they like.
+    let word = r#"it's $1, "\root\" & %s"#;
+    office.home.run_with_input(&["secret", "set", "db.admin_password"], &format!("{word}\n")).success();
+    office.home.run(&["install"]).success();
+    assert_eq!(ask(word, "root"), "7");
+    let said = office.home.run(&["dump", "db"]).success().text();
+    assert!(said.contains("proven") && !said.contains("unproven"), "{said}");
 }
 
 fn gives_its_data_and_takes_it(office: &Office) {
