@@ -133,11 +133,22 @@ fn write(path: &CStr, bytes: &[u8]) -> io::Result<()> {
 
 /// Forks; the child goes on, the parent only waits for it and ends as it ended. The child is killed when the parent dies.
 fn go_on_as_child() -> io::Result<()> {
+    // SAFETY: takes numbers only.
+    let parent = check(unsafe { libc::syscall(libc::SYS_pidfd_open, libc::getpid(), 0) })?;
     // SAFETY: a plain fork without libc's handlers, which could wait for a lock that a thread of the first parent held.
     let child = check(unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) })?;
     if child == 0 {
-        // SAFETY: takes numbers only.
-        return check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) }.into()).map(drop);
+        let mut watched = libc::pollfd { fd: parent as libc::c_int, events: libc::POLLIN, revents: 0 };
+        // SAFETY: plain system calls on numbers and a local value.
+        unsafe {
+            check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0).into())?;
+            // One that died before that has told nobody, and the init of a namespace cannot see its parent's number.
+            if libc::poll(&raw mut watched, 1, 0) != 0 {
+                libc::_exit(127);
+            }
+            libc::close(watched.fd);
+        }
+        return Ok(());
     }
     // SAFETY: plain system calls on numbers and a local value; never returns.
     unsafe {
