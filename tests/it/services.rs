@@ -163,9 +163,9 @@ fn a_keeper_that_was_killed_does_not_hide_services_from_stop() {
     let internal = ours.iter().filter(|process| process.command.contains("internal-"));
     let pids: Vec<i64> = internal.map(|process| process.pid.into()).collect();
     assert_eq!(pids.len(), 2, "{ours:?}");
-    // The keeper first: it would start another supervisor.
-    for process in ours.iter().filter(|process| process.command.contains("internal-keeper")) {
-        kill(process.pid.into(), Signal::KILL);
+    // Each would start the other anew.
+    for signal in [Signal::STOP, Signal::KILL] {
+        pids.iter().for_each(|pid| kill(*pid, signal));
     }
     until("the end of both", || pids.iter().all(|pid| !is_alive(*pid)).then_some(()));
     assert!(is_alive(pid), "the service goes on");

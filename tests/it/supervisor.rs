@@ -123,6 +123,15 @@ impl Prefix {
         assert_eq!(self.client().stop(&names, &mut |_| {}).expect("stop"), Outcome::Done);
     }
 
+    /// Kills keeper and supervisor. The supervisor stands still meanwhile, for it would start another keeper.
+    fn kill_ours(&self) {
+        let ours = self.client().status().expect("status");
+        let _ = kill_process(Pid::from_raw(ours.supervisor).expect("pid"), Signal::STOP);
+        kill(ours.keeper);
+        kill(ours.supervisor);
+        until("the end of both", || (!is_alive(ours.keeper) && !is_alive(ours.supervisor)).then_some(()));
+    }
+
     fn log(&self, name: &str) -> String {
         fs::read_to_string(self.layout.log().join(format!("{name}.log"))).unwrap_or_default()
     }
@@ -274,10 +283,7 @@ fn both_are_killed_and_a_reused_number_is_left_alone() {
     prefix.generation(1, vec![prefix.service("web", FOREVER), prefix.service("db", FOREVER)]);
     prefix.commit(1);
     let (web, db) = (prefix.pid("web"), prefix.pid("db"));
-    let status = prefix.client().status().expect("status");
-    kill(status.keeper);
-    kill(status.supervisor);
-    until("the end of both", || (!is_alive(status.keeper) && !is_alive(status.supervisor)).then_some(()));
+    prefix.kill_ours();
     // The number of `web` passes to a stranger: a process of this test.
     kill(web);
     let mut stranger = std::process::Command::new("sleep").arg("1000").spawn().expect("stranger");
@@ -655,10 +661,7 @@ fn a_switch_that_is_killed_anywhere_ends_old_or_new() {
         prefix.commit(1);
         let db = prefix.pid("db");
         // The supervisor alone is replaced: by killing both and taking over.
-        let status = prefix.client().status().expect("status");
-        kill(status.keeper);
-        kill(status.supervisor);
-        until("the end of both", || (!is_alive(status.keeper) && !is_alive(status.supervisor)).then_some(()));
+        prefix.kill_ours();
         start_with_checkpoint(&prefix, checkpoint);
         let step = ServiceSpec { kind: Kind::Step { key: "1".into() }, ..prefix.service("init", "echo done >> steps") };
         prefix.generation(2, vec![step, web("two"), prefix.service("db", FOREVER)]);

@@ -92,10 +92,7 @@ say('STATUS=forked\\nREADY=1\\nMAINPID=%d' % child)";
     let status = prefix.status("web");
     assert_eq!((status.state, status.pid, status.restarts), (ServiceState::Ready, Some(main), 0));
     // The same after supervisor and keeper were killed.
-    let ours = prefix.client().status().expect("status");
-    kill(ours.keeper);
-    kill(ours.supervisor);
-    until("the end of both", || (!is_alive(ours.keeper) && !is_alive(ours.supervisor)).then_some(()));
+    prefix.kill_ours();
     assert_eq!((prefix.pid("web"), prefix.status("web").state), (main, ServiceState::Ready));
     kill(main);
     let second = until("a new process", || prefix.status("web").pid.filter(|pid| *pid != main));

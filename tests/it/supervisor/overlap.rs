@@ -8,7 +8,7 @@ use jove_install::supervisor::{Outcome, ServiceState, SwitchOutcome};
 use jove_install::text::Text;
 
 use super::sockets::{SERVER, call, free_address, serving, under_load};
-use super::{Prefix, is_alive, kill, named, start_with_checkpoint, until};
+use super::{Prefix, kill, named, start_with_checkpoint, until};
 
 /// A server that says that it is ready, and writes down when it comes and goes. It cannot start while a file `broken` is there.
 fn overlapping(prefix: &Prefix, address: &str, word: &str) -> ServiceSpec {
@@ -111,10 +111,7 @@ fn a_switch_that_is_killed_anywhere_leaves_one_that_serves() {
         let address = free_address();
         prefix.generation(1, vec![overlapping(&prefix, &address, "one")]);
         prefix.commit(1);
-        let status = prefix.client().status().expect("status");
-        kill(status.keeper);
-        kill(status.supervisor);
-        until("the end of both", || (!is_alive(status.keeper) && !is_alive(status.supervisor)).then_some(()));
+        prefix.kill_ours();
         start_with_checkpoint(&prefix, checkpoint);
         prefix.generation(2, vec![overlapping(&prefix, &address, "two")]);
         under_load(&address, || {

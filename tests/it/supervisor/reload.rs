@@ -92,10 +92,7 @@ fn a_reload_that_is_killed_half_way_goes_back() {
     prefix.generation(1, vec![configured(&prefix, 1, "one")]);
     prefix.commit(1);
     let first = prefix.pid("web");
-    let status = prefix.client().status().expect("status");
-    kill(status.keeper);
-    kill(status.supervisor);
-    until("the end of both", || (!super::is_alive(status.keeper) && !super::is_alive(status.supervisor)).then_some(()));
+    prefix.kill_ours();
     start_with_checkpoint(&prefix, "reload-before-signal");
     prefix.generation(2, vec![configured(&prefix, 2, "two")]);
     assert!(matches!(prefix.switch(2), SwitchOutcome::BackedOut { .. }));
