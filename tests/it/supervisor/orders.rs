@@ -12,7 +12,8 @@ fn keeper_and_supervisor_are_killed_in_every_order() {
     let prefix = Prefix::new();
     prefix.generation(1, vec![prefix.service("web", FOREVER), prefix.service("db", FOREVER)]);
     prefix.commit(1);
-    let pids = || ["web", "db"].map(|name| prefix.pid(name));
+    // Whoever answers may be about to go: its keeper was killed.
+    let pids = || ["web", "db"].map(|name| until("its process", || prefix.try_status(name)?.pid));
     let first = pids();
     for order in ["k", "s", "ks", "sk", "ss", "kk", "sks", "ksk"] {
         for one in order.chars() {
@@ -27,7 +28,7 @@ fn keeper_and_supervisor_are_killed_in_every_order() {
         }
     }
     // Killed at one time, without a look between.
-    let status = prefix.client().status().expect("status");
+    let status = until("our processes", || prefix.client().status().ok());
     kill(status.supervisor);
     kill(status.keeper);
     assert_eq!(pids(), first);
