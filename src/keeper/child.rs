@@ -2,7 +2,7 @@
 //!
 //! The keeper has one thread, which stands still from the making of a child until the child's program runs: so the child may use
 //! the keeper's memory meanwhile, and do what it likes with it.
-#![allow(unsafe_code, reason = "clone, exec, signalfd and one ioctl; each block says why it is sound")]
+#![allow(unsafe_code, reason = "clone, exec and one ioctl; each block says why it is sound")]
 
 use std::ffi::CString;
 use std::io;
@@ -258,7 +258,7 @@ fn connect<F>(birth: &Birth<'_, F>) -> Result<(), Refusal> {
                 return Err(failed(PASSING));
             }
         }
-        // What is caught is reset by exec; of what is ignored only this is left, see `heed_signals`.
+        // What is caught is reset by exec; of what is ignored only this is left, see [`super::signal`].
         libc::signal(libc::SIGPIPE, libc::SIG_DFL);
         let mut none = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
@@ -336,54 +336,6 @@ pub(super) fn take_descriptor(number: i32) -> Option<OwnedFd> {
     let is_open = number > 2 && unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0;
     // SAFETY: it is open, and nothing in this program has it: it came over exec, and each is taken once.
     is_open.then(|| unsafe { OwnedFd::from_raw_fd(number) })
-}
-
-/// Heeds signals that whoever started this process had told it to ignore (as `nohup` does), for children inherit that.
-pub(super) fn heed_signals() {
-    for number in (1..=64).filter(|number| *number != libc::SIGPIPE) {
-        // SAFETY: asks for, and sets, how this process takes a signal; the record is a local value.
-        unsafe {
-            let mut now: libc::sigaction = std::mem::zeroed();
-            if libc::sigaction(number, ptr::null(), &raw mut now) == 0 && now.sa_sigaction == libc::SIG_IGN {
-                libc::signal(number, libc::SIG_DFL);
-            }
-        }
-    }
-}
-
-/// Blocks some signals and gives a descriptor to read them from.
-///
-/// # Errors
-/// What the system calls fail with.
-pub fn signal_descriptor(signals: &[i32]) -> io::Result<OwnedFd> {
-    // SAFETY: the set is a local value that the calls fill in; the descriptor is new and owned here.
-    unsafe {
-        let mut set = std::mem::zeroed();
-        libc::sigemptyset(&raw mut set);
-        for signal in signals {
-            libc::sigaddset(&raw mut set, *signal);
-        }
-        if libc::sigprocmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut()) < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        match libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
-            descriptor if descriptor < 0 => Err(io::Error::last_os_error()),
-            descriptor => Ok(OwnedFd::from_raw_fd(descriptor)),
-        }
-    }
-}
-
-/// The next signal that has come in, if any.
-#[must_use]
-pub fn next_signal(descriptor: &OwnedFd) -> Option<i32> {
-    let mut record = [0u8; size_of::<libc::signalfd_siginfo>()];
-    match rustix::io::read(descriptor, &mut record) {
-        Ok(count) if count == record.len() => {
-            // Its first field is the number.
-            record.first_chunk::<4>().map(|number| u32::from_ne_bytes(*number).cast_signed())
-        }
-        _ => None,
-    }
 }
 
 /// How a process ended that was not our child: what the kernel (6.15 or later) remembers for a pidfd.

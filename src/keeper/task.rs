@@ -20,7 +20,7 @@ use super::mark::{self, Tree};
 use super::message::{Reply, Request};
 use super::notice::Ear;
 use super::socket::Held;
-use super::{KeeperError, at, proc};
+use super::{KeeperError, at, proc, signal};
 use crate::memory;
 use crate::service::Exit;
 use crate::service::notice::{self, Notice};
@@ -71,8 +71,8 @@ impl Keeper {
         let _ = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, maximum: files.maximum });
         rustix::process::chdir("/").map_err(|e| system("chdir")(e.into()))?;
         let signals = [libc::SIGCHLD, libc::SIGHUP, libc::SIGINT, libc::SIGTERM];
-        let blocked = child::signal_descriptor(&signals).map_err(system("signalfd"))?;
-        child::heed_signals();
+        let blocked = signal::descriptor(&signals).map_err(system("signalfd"))?;
+        signal::heed_all();
         let mut keeper = Self {
             root: root.to_owned(),
             program: program.to_owned(),
@@ -124,7 +124,7 @@ impl Keeper {
             self.wait()?;
             // What a service said comes before its end.
             self.pass_notices();
-            while let Some(signal) = child::next_signal(&self.signals) {
+            while let Some(signal) = signal::next(&self.signals) {
                 match signal {
                     libc::SIGCHLD => self.reap(),
                     libc::SIGINT | libc::SIGTERM => self.send(&Reply::Terminate),
