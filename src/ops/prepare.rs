@@ -16,7 +16,7 @@ use crate::name::{OptionName, PartName};
 use crate::ops::error::{OpError, OpResult, at};
 use crate::ops::pin::{self, Pinned, Pinning};
 use crate::ops::place::Place;
-use crate::ops::{program, stamp};
+use crate::ops::{program, refusal, stamp};
 use crate::plan::change::{Installed, diff};
 use crate::plan::value::strings;
 use crate::plan::{Desired, Plan, Snapshot, desire, source};
@@ -24,7 +24,7 @@ use crate::platform::Platform;
 use crate::profile::{self, Definition, Request, Unloaded};
 use crate::progress::Reporter;
 use crate::provider::deb::lists::Lists;
-use crate::recipe::{Allot, Catalogue, EdgeKind, ResolvedPart, Stack, Surroundings, resolve};
+use crate::recipe::{Allot, Catalogue, EdgeKind, Stack, Surroundings, resolve};
 use crate::state::{Allotter, Identity, Registry, State, run};
 use crate::store::Store;
 use crate::text::SecretRef;
@@ -132,8 +132,7 @@ pub fn prepare(place: &Place, wishes: &Wishes, report: &Reporter) -> OpResult<Pr
     let state = State::load(&place.layout)?;
     let (mut stack, state) = resolved(place, &mut loaded, state)?;
     check_wishes(&stack, wishes)?;
-    check_user(&stack, place)?;
-    check_path(&stack, place)?;
+    refusal::check(&stack, place)?;
     // Before anything is asked for: a cycle is the user's mistake.
     let mut graph_of_stack = graph(&stack)?;
     let lock_path = lock_path(place);
@@ -347,40 +346,6 @@ fn check_secrets(stack: &Stack, state: &State) -> OpResult<()> {
         .collect(),
     );
     if wrong.has_errors() { Err(wrong.into()) } else { Ok(()) }
-}
-
-/// Programs that refuse root are named before anything is fetched for them.
-fn check_user(stack: &Stack, place: &Place) -> OpResult<()> {
-    let refusing = stack.parts.values().filter(|part| part.refuses_root && place.host.user == 0);
-    let names: Vec<String> = refusing.map(|part| format!("`{}` ({})", part.name, part.recipe)).collect();
-    if names.is_empty() {
-        return Ok(());
-    }
-    Err(OpError::failed(format!("you are root, and these refuse to run as root: {}", names.join(", "))).hint(format!(
-        "run it as an ordinary user: {} --user NAME, whose home then has the installation",
-        place.command()
-    )))
-}
-
-/// Programs that would misread the prefix's path are named before anything is fetched for them.
-fn check_path(stack: &Stack, place: &Place) -> OpResult<()> {
-    let root = place.layout.root().display().to_string();
-    let refused = |part: &ResolvedPart| {
-        let letters: String = part.refuses_in_paths.chars().filter(|letter| root.contains(*letter)).collect();
-        (!letters.is_empty()).then(|| format!("`{}` ({}: {})", part.name, part.recipe, spelled(&letters)))
-    };
-    let refusing: Vec<String> = stack.parts.values().filter_map(refused).collect();
-    if refusing.is_empty() {
-        return Ok(());
-    }
-    let said = format!("{root} has characters that these take in no path: {}", refusing.join(", "));
-    Err(OpError::failed(said).hint("give another place with --prefix DIR, or JOVE_HOME for all of them"))
-}
-
-/// Characters for people.
-fn spelled(letters: &str) -> String {
-    let words = letters.chars().map(|letter| if letter == ' ' { "spaces".to_owned() } else { letter.to_string() });
-    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Parts that the command line names must be there.
