@@ -196,6 +196,21 @@ impl Text {
         made
     }
 
+    /// The same text as it is written in a language: what is known is escaped for it, the rest when it becomes known.
+    #[must_use]
+    pub fn quoted(&self, language: Language) -> Self {
+        let mut made = Self::default();
+        for piece in &self.0 {
+            let mut piece = piece.clone();
+            match &mut piece {
+                Piece::Literal(text) => *text = language.escape(text),
+                Piece::Object { quotes, .. } | Piece::Secret { quotes, .. } => quotes.push(language),
+            }
+            made.push(piece);
+        }
+        made
+    }
+
     /// The one door by which a secret leaves its type: the whole string, for a child's environment or a file of mode 0600.
     ///
     /// # Errors
@@ -350,6 +365,7 @@ mod tests {
         }
         let placed = text.with_objects(|_| Some(Path::new("/o'neil")));
         assert_eq!(placed.reveal(&Word).as_deref(), Ok(r"postgresql://app:it\'\''s@/o\'\''neil"));
+        assert_eq!(sample().quoted(Language::Python).quoted(Language::Shell), text);
         let unknown = quoted.replace("shell", "latin");
         assert_eq!(Text::from_marked(&unknown), Err(BrokenMark));
     }

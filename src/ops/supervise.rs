@@ -40,7 +40,7 @@ pub fn supervise(place: &Place, file: &Path, report: &Reporter, up: &(dyn Fn(&Se
     for left in &read.left {
         report.report(Event::Note(format!("{}: {left}", file.display())));
     }
-    link_control(layout).map_err(at(&layout.root().join("control.sock")))?;
+    let _control = Control::link(layout).map_err(at(&layout.root().join("control.sock")))?;
     let services = read.services;
     let start = || start(place, &services, report);
     let reread = || reread(place, &file, report);
@@ -109,12 +109,26 @@ fn hold(layout: &Layout) -> OpResult<File> {
     }
 }
 
-/// `control.sock` is at the top, where it is looked for.
-fn link_control(layout: &Layout) -> std::io::Result<()> {
-    let (path, aside) = (layout.root().join("control.sock"), layout.root().join("control.new"));
-    let _ = std::fs::remove_file(&aside);
-    symlink("run/control.sock", &aside)?;
-    fs_err::rename(&aside, &path)
+/// `control.sock` at the top, where it is looked for, as long as somebody answers there.
+struct Control(PathBuf);
+
+impl Control {
+    fn link(layout: &Layout) -> std::io::Result<Self> {
+        let (path, aside) = (layout.root().join("control.sock"), layout.root().join("control.new"));
+        let _ = std::fs::remove_file(&aside);
+        symlink("run/control.sock", &aside)?;
+        fs_err::rename(&aside, &path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        // After a failure services may go on.
+        if !self.0.exists() {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
 }
 
 /// Writes a generation of services, unless the current one is just that.

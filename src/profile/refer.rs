@@ -1,9 +1,11 @@
-//! References inside texts: `${part.option}`, `${part}`, `${.option}`, `${vars.NAME}`, each with a default `${…:-default}`.
+//! References inside texts: `${part.option}`, `${part}`, `${.option}`, `${vars.NAME}`, each with a default `${…:-default}`, and
+//! written in the language around it if that is named: `postgresql://${.user|url}@/`.
 //!
 //! ```text
 //! text      = { "$${" | reference | character }
-//! reference = "${" path [ ":-" text ] "}"        braces in a default are balanced
+//! reference = "${" path [ "|" language ] [ ":-" text ] "}"        braces in a default are balanced
 //! path      = [ "." ] word { "." word }          word: letters, digits, `_`, `-`
+//! language  = one of the words of [`Language`]   a default stands as it is written
 //! ```
 //! `$${` is a literal `${`; a `$` before anything else is itself. What a path means is the recipe floor's matter.
 
@@ -11,6 +13,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::diagnostic::Origin;
+use crate::text::Language;
 
 /// How deep defaults may hold references that have defaults.
 const MAX_DEPTH: usize = 16;
@@ -24,6 +27,8 @@ pub enum Token {
     Reference {
         /// The words between the dots. `${.port}` is `["", "port"]`, `${env}` is `["env"]`.
         path: Vec<String>,
+        /// In which language its value is written, for the text around it.
+        language: Option<Language>,
         /// What stands after `:-`; `${a:-}` has an empty default.
         default: Option<Vec<Token>>,
         /// Where in the text, from `${` to `}`.
@@ -66,6 +71,14 @@ pub enum ReferError {
         /// The reference.
         span: Range<usize>,
     },
+    /// `${a|latin}`.
+    #[error("there is no language `{found}` to write a value in: there are {}", languages())]
+    Language {
+        /// Its word.
+        found: String,
+        /// Where that is.
+        span: Range<usize>,
+    },
     /// `${a`.
     #[error("a reference is not closed: `}}` is missing; a plain `${{` is written `$${{`")]
     Unclosed {
@@ -83,6 +96,7 @@ impl ReferError {
             | Self::Colon { span }
             | Self::Deep { span }
             | Self::Empty { span }
+            | Self::Language { span, .. }
             | Self::Unclosed { span } => span.clone(),
         }
     }
@@ -128,8 +142,11 @@ impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Literal(text) => f.write_str(&text.replace("${", "$${")),
-            Self::Reference { path, default, .. } => {
+            Self::Reference { path, language, default, .. } => {
                 write!(f, "${{{}", path.join("."))?;
+                if let Some(language) = language {
+                    write!(f, "|{}", language.word())?;
+                }
                 if let Some(tokens) = default {
                     write!(f, ":-{}", write(tokens))?;
                 }
@@ -137,6 +154,10 @@ impl fmt::Display for Token {
             }
         }
     }
+}
+
+fn languages() -> String {
+    Language::ALL.map(|language| format!("`{}`", language.word())).join(", ")
 }
 
 struct Parser<'a> {
@@ -185,6 +206,7 @@ impl Parser<'_> {
             return Err(ReferError::Deep { span: start..self.at });
         }
         let path = self.path(start)?;
+        let language = self.language(start)?;
         let default = if self.rest().starts_with(":-") {
             self.at += 2;
             let tokens = self.tokens(depth + 1)?;
@@ -196,10 +218,10 @@ impl Parser<'_> {
             None
         };
         self.at += 1;
-        Ok(Token::Reference { path, default, span: start..self.at })
+        Ok(Token::Reference { path, language, default, span: start..self.at })
     }
 
-    /// Reads the words, up to `}` or `:-`, which is left.
+    /// Reads the words, up to `}`, `|` or `:-`, which is left.
     fn path(&mut self, start: usize) -> Result<Vec<String>, ReferError> {
         let mut path = vec![String::new()];
         loop {
@@ -207,7 +229,7 @@ impl Parser<'_> {
                 return Err(ReferError::Unclosed { span: start..self.text.len() });
             };
             match next {
-                '}' => break,
+                '}' | '|' => break,
                 ':' if self.rest().starts_with(":-") => break,
                 ':' => return Err(ReferError::Colon { span: self.at..self.at + 1 }),
                 '.' => path.push(String::new()),
@@ -228,6 +250,26 @@ impl Parser<'_> {
         Ok(path)
     }
 
+    /// Reads the language, if one is named, up to `}` or `:-`, which is left.
+    fn language(&mut self, start: usize) -> Result<Option<Language>, ReferError> {
+        if !self.rest().starts_with('|') {
+            return Ok(None);
+        }
+        self.at += 1;
+        let Some(length) = self.rest().find(['}', ':']) else {
+            return Err(ReferError::Unclosed { span: start..self.text.len() });
+        };
+        let (word, span) = (&self.rest()[..length], self.at..self.at + length);
+        let Some(language) = Language::of_word(word) else {
+            return Err(ReferError::Language { found: word.to_owned(), span });
+        };
+        self.at = span.end;
+        if self.rest().starts_with(':') && !self.rest().starts_with(":-") {
+            return Err(ReferError::Colon { span: self.at..self.at + 1 });
+        }
+        Ok(Some(language))
+    }
+
     fn rest(&self) -> &str {
         &self.text[self.at..]
     }
@@ -246,9 +288,10 @@ mod tests {
     fn shown(tokens: &[Token]) -> String {
         let one = |token: &Token| match token {
             Token::Literal(text) => format!("{text:?}"),
-            Token::Reference { path, default, span } => {
+            Token::Reference { path, language, default, span } => {
+                let language = language.map(|language| format!(" in {}", language.word())).unwrap_or_default();
                 let default = default.as_ref().map(|tokens| format!(" or [{}]", shown(tokens))).unwrap_or_default();
-                format!("<{}{default} {}..{}>", path.join("/"), span.start, span.end)
+                format!("<{}{language}{default} {}..{}>", path.join("/"), span.start, span.end)
             }
         };
         tokens.iter().map(one).collect::<Vec<_>>().join(" ")
@@ -270,6 +313,8 @@ mod tests {
             ("${a.b:-${c:-d}e}", r#"<a/b or [<c or ["d"] 7..14> "e"] 0..16>"#),
             ("${a:-{'x': {}}}", r#"<a or ["{'x': {}}"] 0..15>"#),
             ("${a:-$${x}}", r#"<a or ["${x}"] 0..11>"#),
+            ("${a.b|url}", "<a/b in url 0..10>"),
+            ("${a|url:-b|c}", r#"<a in url or ["b|c"] 0..13>"#),
             ("$${a}", r#""${a}""#),
             ("$$${a}", r#""$${a}""#),
             ("$", r#""$""#),
@@ -291,6 +336,12 @@ mod tests {
             ("${a:-{}", "!Unclosed"),
             ("${a:-${b}", "!Unclosed"),
             ("${a:b}", "!Colon"),
+            ("${a|url:b}", "!Colon"),
+            ("${a|url", "!Unclosed"),
+            ("${a|latin}", "!Language"),
+            ("${a|}", "!Language"),
+            ("${a| url}", "!Language"),
+            ("${|url}", "!Empty"),
         ];
         for (text, expected) in table {
             let read = match parse(text) {
@@ -339,14 +390,34 @@ mod tests {
     fn bare(tokens: Vec<Token>) -> Vec<Token> {
         let one = |token| match token {
             Token::Literal(text) => Token::Literal(text),
-            Token::Reference { path, default, .. } => Token::Reference { path, default: default.map(bare), span: 0..0 },
+            Token::Reference { path, language, default, .. } => {
+                Token::Reference { path, language, default: default.map(bare), span: 0..0 }
+            }
         };
         tokens.into_iter().map(one).collect()
     }
 
     fn text() -> impl Strategy<Value = String> {
-        let pieces =
-            ["$", "{", "}", ".", ":", "-", "a", "b c", "${", "${a", ":-", "é", "${a:-", "}}", "\u{1F600}", "$${"];
+        let pieces = [
+            "$",
+            "{",
+            "}",
+            ".",
+            ":",
+            "-",
+            "a",
+            "b c",
+            "${",
+            "${a",
+            ":-",
+            "é",
+            "${a:-",
+            "|url",
+            "|",
+            "}}",
+            "\u{1F600}",
+            "$${",
+        ];
         let text =
             prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..20).prop_map(|pieces| pieces.concat());
         prop_oneof![4 => text, 1 => "\\PC{0,30}"]

@@ -154,7 +154,7 @@ fn references(recipe: &Recipe, (value, origin): &Written, wrong: &mut Diagnostic
 }
 
 fn token_names(recipe: &Recipe, text: &str, origin: &Origin, token: &Token, wrong: &mut Diagnostics) {
-    let Token::Reference { path, default, span } = token else { return };
+    let Token::Reference { path, default, span, .. } = token else { return };
     for token in default.iter().flatten() {
         token_names(recipe, text, origin, token, wrong);
     }

@@ -256,7 +256,7 @@ impl<'w, 'a> Evaluator<'w, 'a> {
         origin: &Origin,
         found: &mut Vec<(SlotId, Origin)>,
     ) {
-        let Token::Reference { path, default, span } = token else { return };
+        let Token::Reference { path, default, span, .. } = token else { return };
         let at = || refer::locate(origin, text, span);
         let needs_default = match self.world.target(place, path, &at) {
             Target::Slot(id, words) => match &self.slots[id.part][id.slot] {

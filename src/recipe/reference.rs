@@ -42,7 +42,7 @@ impl Evaluator<'_, '_> {
     }
 
     fn tokens(&mut self, place: &Place<'_>, tokens: &[Token], text: &str, origin: &Origin) -> Result<Raw, Failed> {
-        if let [Token::Reference { .. }] = tokens {
+        if let [Token::Reference { language: None, .. }] = tokens {
             let raw = self.reference(place, &tokens[0], text, origin)?;
             return Ok(Raw { is_reference: true, ..raw });
         }
@@ -89,7 +89,7 @@ impl Evaluator<'_, '_> {
     }
 
     fn reference(&mut self, place: &Place<'_>, token: &Token, text: &str, origin: &Origin) -> Result<Raw, Failed> {
-        let Token::Reference { path, default, span } = token else { return Err(Failed) };
+        let Token::Reference { path, language, default, span } = token else { return Err(Failed) };
         let at = || refer::locate(origin, text, span);
         let strict = |value| Raw { value, is_reference: false, is_loose: false, vars: Vec::new() };
         let (raw, said) = match self.world.target(place, path, &at) {
@@ -116,7 +116,10 @@ impl Evaluator<'_, '_> {
                 Ok(Raw { is_loose: true, ..made })
             }
             (None, Some(said)) => Err(self.say(place, said)),
-            (Some(_) | None, _) => Ok(raw),
+            (Some(_) | None, _) => Ok(match language.zip(value::as_text(&raw.value)) {
+                Some((language, text)) => Raw { value: OptionValue::Text(text.quoted(language)), ..raw },
+                None => raw,
+            }),
         }
     }
 

@@ -1,11 +1,11 @@
-//! Filters that write a value in the language of a file: `tojson`, `py`, `shell_quote`, `ini`.
+//! Filters that write a value in the language of a file: `tojson`, `py`, `shell_quote`, `ini`, `url`, `urlpath`.
 //!
 //! Marks of secrets and objects (see [`crate::text`]) pass through all of them, and remember in which quotes they are.
 
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind};
 
-use crate::text::{Language, MARK_OPEN, quote_marks};
+use crate::text::{Language, MARK_OPEN, Text, quote_marks};
 
 /// Adds all filters.
 pub(super) fn add_to(environment: &mut Environment<'_>) {
@@ -14,7 +14,9 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_filter("tojson", to_json);
     environment.add_filter("py", |value: Value| python(&value).map(|text| quote_marks(&text, Language::Python)));
     environment.add_filter("shell_quote", |text: String| shell_quoted(&text));
-    environment.add_filter("ini", |text: String| quote_marks(&Language::Ini.escape(&text), Language::Ini));
+    for (name, language) in [("ini", Language::Ini), ("url", Language::Url), ("urlpath", Language::UrlPath)] {
+        environment.add_filter(name, move |text: String| escaped(&text, language));
+    }
 }
 
 /// A word of a shell. What a mark stands for may need quotes, so that one is always in them.
@@ -23,6 +25,12 @@ fn shell_quoted(text: &str) -> String {
         return shell_words::quote(text).into_owned();
     }
     quote_marks(&format!("'{}'", Language::Shell.escape(text)), Language::Shell)
+}
+
+/// A text in a language without quotes of its own.
+fn escaped(marked: &str, language: Language) -> Result<String, Error> {
+    let text = Text::from_marked(marked).map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))?;
+    Ok(text.quoted(language).to_marked())
 }
 
 fn to_json(value: Value) -> Result<Value, Error> {
@@ -132,6 +140,13 @@ mod tests {
             let script = rendered("a.py", template, nasty);
             assert_eq!(said("python3", &script), Some(format!("{nasty}\n{nasty}\n{nasty}\n")), "{script}");
         }
+    }
+
+    #[test]
+    fn addresses_are_percent_encoded() {
+        let address =
+            rendered("a.txt", "x://{{ word | url }}@{{ folder | urlpath }}?{{ (text ~ word) | url }}", "/ä b@%");
+        assert_eq!(address, "x://%2F%C3%A4%20b%40%25@/%C3%A4%20b%40%25?%2F%C3%A4%20b%40%25%2F%C3%A4%20b%40%25");
     }
 
     #[test]

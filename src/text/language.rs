@@ -1,8 +1,9 @@
-//! [`Language`]: how a word is written between the quotes of a language, for words that are not known when they are quoted.
+//! [`Language`]: how a word is written in a language, between its quotes if it has some, also for words that are not known yet.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
-/// A language with quotes. Two texts that are escaped one behind the other are the whole, escaped: so a folder or a secret can be
+/// A language. Two texts that are escaped one behind the other are the whole, escaped: so a folder or a secret can be
 /// put between quotes that were set around its mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -17,11 +18,20 @@ pub enum Language {
     Python,
     /// A word of a shell in single quotes.
     Shell,
+    /// A piece of a URL: a user, a password, a name, a value of the query (RFC 3986, percent-encoding).
+    Url,
+    /// A path in a URL, whose slashes stay.
+    UrlPath,
 }
+
+/// What percent-encoding leaves as it is.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const UNRESERVED_IN_PATH: &AsciiSet = &UNRESERVED.remove(b'/');
 
 impl Language {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Ini, Self::Json, Self::Markup, Self::Python, Self::Shell];
+    pub const ALL: [Self; 7] =
+        [Self::Ini, Self::Json, Self::Markup, Self::Python, Self::Shell, Self::Url, Self::UrlPath];
 
     /// Its word in a mark.
     #[must_use]
@@ -32,6 +42,8 @@ impl Language {
             Self::Markup => "markup",
             Self::Python => "python",
             Self::Shell => "shell",
+            Self::Url => "url",
+            Self::UrlPath => "urlpath",
         }
     }
 
@@ -41,7 +53,7 @@ impl Language {
         Self::ALL.into_iter().find(|language| language.word() == word)
     }
 
-    /// A text as it stands between the quotes.
+    /// A text as it stands in the language, between the quotes.
     #[must_use]
     pub fn escape(self, text: &str) -> String {
         match self {
@@ -51,6 +63,8 @@ impl Language {
             Self::Python => text.chars().map(python).collect(),
             // The quotes end, one that stands for itself follows, and they begin again.
             Self::Shell => text.replace('\'', "'\\''"),
+            Self::Url => utf8_percent_encode(text, UNRESERVED).to_string(),
+            Self::UrlPath => utf8_percent_encode(text, UNRESERVED_IN_PATH).to_string(),
         }
     }
 }

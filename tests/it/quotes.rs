@@ -17,6 +17,9 @@ summary = "tells what it was given"
 type    = "secret"
 default = "generate"
 doc     = "A word."
+[options.absent]
+type    = "string"
+doc     = "Nothing."
 [[file]]
 template = "tell.sh"
 path     = "tell.sh"
@@ -25,6 +28,7 @@ content  = "{{ [object, data] | tojson }}"
 path     = "etc/plain.json"
 [[service]]
 command = ["/bin/sh", "${.object}/tell.sh", "${.object}"]
+vars    = { ADDRESS = "told://${.word|url}@${.object|urlpath}?in=${.data|url}${.absent|url:-&so}" }
 folders = ["${.data}"]
 "#;
 
@@ -34,6 +38,7 @@ cd {{ data | shell_quote }}
 printf '%s\n' {{ object | shell_quote }} {{ (object ~ "/it's") | shell_quote }} {{ word | shell_quote }} {{ (word ~ "/" ~ data) | shell_quote }} > told.new
 printf '%s\n' {{ {"word": word, "folder": object} | tojson | shell_quote }} >> told.new
 echo {{ ("in " ~ project_folder) | shell_quote }} {{ (object ~ "/etc/plain.json") | shell_quote }} > /dev/null
+printf '%s\n' "$ADDRESS" {{ (word | url) | shell_quote }} >> told.new
 mv told.new told
 exec sleep 1000
 "#;
@@ -63,6 +68,13 @@ fn what_is_quoted_is_read_as_it_was_meant_in_any_folder() {
     assert_eq!(&lines[1..4], [format!("{object}/it's"), WORD.to_owned(), format!("{WORD}/{data}")]);
     let json: serde_json::Value = serde_json::from_str(lines[4]).expect("json");
     assert_eq!(json, serde_json::json!({"word": WORD, "folder": object}));
+    let encoded = "it%27s%20%22%245%22%20%5C%20%60a%60";
+    assert_eq!(lines[6], encoded);
+    let address = lines[5].strip_prefix(&format!("told://{encoded}@/")).expect("the word, percent-encoded");
+    let (path, data_in_query) = address.strip_suffix("&so").and_then(|rest| rest.split_once("?in=")).expect("a query");
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    assert!(!path.contains([' ', '\'', '"', '&', '\\']) && !data_in_query.contains('/'), "{address}");
+    assert_eq!((format!("/{}", decoded(path)), decoded(data_in_query)), (object.clone(), data.clone()));
     let plain = std::fs::read_to_string(format!("{object}/etc/plain.json")).expect("read");
     assert_eq!(serde_json::from_str::<Vec<String>>(&plain).expect("json"), [object, data]);
     assert_eq!(life.run(&["plan"]).success().stdout(), "nothing to do: all 1 parts are as wished\n");

@@ -119,6 +119,7 @@ fn our_own_form_with_every_verb() {
     assert!(other.stderr().contains("is supervised already"), "{}", other.text());
     stay.verb(&["shutdown"]);
     stay.ends(Some(0));
+    assert!(std::fs::symlink_metadata(stay.sandbox.path("work/run/control.sock")).is_err());
     let said = stay.sandbox.run(&["status", "--dir", "run"]).code(1);
     assert!(said.stdout().contains("stopped"), "{}", said.text());
     stay.sandbox.run(&["status", "--dir", "nothing"]).code(1);

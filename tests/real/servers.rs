@@ -119,11 +119,16 @@ fn takes_new_passwords_of_administrators(office: &Office) {
         assert!(ask(&former, user).contains("ERROR 1045"), "{secret}");
         assert_eq!(ask(&word(), user), "7", "{secret}");
     }
-    // Whoever sets one by hand takes what letters they like.
+    // Whoever sets one by hand takes what letters they like; in addresses they are percent-encoded.
     let word = r#"it's $1, "\root\" & %s"#;
+    for secret in ["db.password", "queue.password"] {
+        office.home.run_with_input(&["secret", "set", secret], "it's a/b:c@d?e#f&g=100% +ä\n").success();
+    }
     office.home.run_with_input(&["secret", "set", "db.admin_password"], &format!("{word}\n")).success();
     office.home.run(&["install"]).success();
     assert_eq!(ask(word, "root"), "7");
+    assert!(office.page("").contains("Grüße, 山 as office@localhost"), "{}", office.page(""));
+    assert_eq!((office.page("post"), office.page("fetch")), ("posted".into(), "a letter".into()));
     let said = office.home.run(&["dump", "db"]).success().text();
     assert!(said.contains("proven") && !said.contains("unproven"), "{said}");
 }

@@ -96,6 +96,14 @@ fn lives(home: &Home) {
     home.run(&["install"]).success();
     assert!(get(&url).text.starts_with("db 5 as app"), "{:?}", get(&url));
 
+    // Whoever sets one by hand takes what letters they like: in addresses they are percent-encoded.
+    for secret in ["db.password", "cache.password"] {
+        home.run_with_input(&["secret", "set", secret], "it's a/b:c@d?e#f&g=100% +ä\n").success();
+    }
+    home.run(&["install"]).success();
+    let page = get(&url).text;
+    assert!(page.starts_with("db 6 as app") && page.ends_with("memcached kept, task 5"), "{page}");
+
     takes_new_passwords_of_superusers(home, &database);
     assert!(get(&url).text.contains(" as app superuser off"), "{:?}", get(&url));
 

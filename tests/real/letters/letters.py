@@ -1,7 +1,7 @@
 """Letters in the database that DATABASE_URL names."""
 
 import os
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pymysql
 from flask import Flask, request, url_for
@@ -13,7 +13,9 @@ EDITION = "first edition"
 def database():
     parts = urlsplit(os.environ["DATABASE_URL"])
     place = {"unix_socket": parse_qs(parts.query)["unix_socket"][0]}
-    return pymysql.connect(user=parts.username, password=parts.password, database=parts.path[1:], autocommit=True, **place)
+    user, password, name = map(unquote, (parts.username, parts.password, parts.path[1:]))
+    # PyMySQL takes a text for Latin-1, the server for UTF-8.
+    return pymysql.connect(user=user, password=password.encode(), database=name, autocommit=True, **place)
 
 
 @app.get("/")

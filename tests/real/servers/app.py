@@ -3,7 +3,7 @@
 import os
 import ssl
 import sys
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import amqp
 import pymysql
@@ -17,12 +17,15 @@ def database(url):
     place = {"host": parts.hostname, "port": parts.port or 0}
     if parts.query:
         place = {"unix_socket": parse_qs(parts.query)["unix_socket"][0]}
-    return pymysql.connect(user=parts.username, password=parts.password, database=parts.path[1:], autocommit=True, **place)
+    user, password, name = map(unquote, (parts.username, parts.password, parts.path[1:]))
+    # PyMySQL takes a text for Latin-1, the server for UTF-8.
+    return pymysql.connect(user=user, password=password.encode(), database=name, autocommit=True, **place)
 
 
 def broker(**instead):
     parts = urlsplit(os.environ["BROKER_URL"])
-    said = {"userid": parts.username, "password": parts.password, "virtual_host": parts.path[1:], **instead}
+    user, password, virtual_host = map(unquote, (parts.username, parts.password, parts.path[1:]))
+    said = {"userid": user, "password": password, "virtual_host": virtual_host, **instead}
     return amqp.Connection(host="%s:%s" % (parts.hostname, parts.port), **said)
 
 
