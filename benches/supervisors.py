@@ -248,6 +248,19 @@ class Circus(Tool):
     def start(self):
         self.spawn([shutil.which("circusd"), str(self.folder / "conf.ini")])
 
+    def stop(self):
+        super().stop()
+        self.asked = time.perf_counter()
+
+    def down(self):
+        def ask():
+            # A stop that it hears while it still starts or looks after others conflicts with that, and is forgotten.
+            if time.perf_counter() > self.asked + 0.5 and self.process.poll() is None:
+                self.stop()
+            return not self.sleepers()
+
+        return ask
+
 
 class Folders(Tool):
     """One folder a service, with a program `run` in it."""

@@ -1,5 +1,8 @@
 //! What a child does to itself between fork and exec: the seam between who starts programs and who confines them.
-#![allow(unsafe_code, reason = "the duty of who implements it cannot be checked by the compiler")]
+#![allow(
+    unsafe_code,
+    reason = "the duty of who implements it cannot be checked by the compiler; and raw system calls after fork"
+)]
 
 use std::fmt::Debug;
 use std::io;
@@ -16,4 +19,21 @@ pub unsafe trait BeforeExec: Debug + Send + Sync {
     /// # Errors
     /// What the system call fails with.
     fn apply(&self) -> io::Result<()>;
+}
+
+/// Ends this process as another one ended: with its exit code, or by its signal. For a forked child that became no program.
+pub fn end_as(status: i32) -> ! {
+    // SAFETY: plain system calls on numbers; never returns.
+    unsafe {
+        if libc::WIFSIGNALED(status) {
+            let signal = libc::WTERMSIG(status);
+            // A program that died with a core has written its own.
+            libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0);
+            libc::signal(signal, libc::SIG_DFL);
+            libc::kill(libc::getpid(), signal);
+            // A namespace's init does not die of its own signals: then as shells say it.
+            libc::_exit(128 + signal);
+        }
+        libc::_exit(libc::WEXITSTATUS(status))
+    }
 }

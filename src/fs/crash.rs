@@ -20,7 +20,7 @@ pub fn killed_at(test: &str, checkpoint: &str, folder: &Path) {
     assert_eq!(output.status.signal(), Some(9), "{test} was not killed at {checkpoint}: {text}");
 }
 
-/// A child that is stopped; killed when it is dropped, so that a failing test leaves none.
+/// A child that is killed when it is dropped, so that a failing test leaves none.
 #[derive(Debug)]
 pub struct Stopped(pub Child);
 
@@ -43,6 +43,15 @@ pub fn stopped_at(test: &str, checkpoint: &str, folder: &Path) -> Stopped {
     let (_, status) = waitpid(Some(pid), WaitOptions::UNTRACED).expect("waited").expect("a change");
     assert!(status.stopped(), "{test} did not stop at {checkpoint}: {status:?}");
     child
+}
+
+/// Starts the ignored test in a process of its own. It is killed when it is dropped.
+///
+/// # Panics
+/// If it cannot be started.
+pub fn started(test: &str, folder: &Path) -> Stopped {
+    let mut command = command(test, "", folder);
+    Stopped(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started"))
 }
 
 fn command(test: &str, checkpoint: &str, folder: &Path) -> Command {

@@ -410,6 +410,62 @@ mod tests {
         assert!(!lives(&pid));
     }
 
+    #[test]
+    #[ignore = "is run and killed by the test below"]
+    fn killed_starter() {
+        if let Some(folder) = crate::fs::crash::folder() {
+            let _ = sh("trap '' TERM HUP; sleep 1000 & echo $! > child.new; mv child.new child; sleep 1000; :")
+                .folder(folder)
+                .go();
+        }
+    }
+
+    #[test]
+    fn a_tool_ends_with_its_starter_and_so_does_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let starter = crate::fs::crash::started("process::run::tests::killed_starter", folder.path());
+        let pid = folder.path().join("child");
+        appears(&pid);
+        drop(starter);
+        assert!(!lives(&pid));
+    }
+
+    #[test]
+    fn a_tool_that_is_asked_to_end_has_time_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ready, end) = (folder.path().join("ready"), folder.path().join("end"));
+        let script = format!(
+            "trap 'sleep 0.2; echo orderly > {}; exit' TERM; echo > {}; while :; do sleep 0.01; done",
+            end.display(),
+            ready.display()
+        );
+        let list: &'static Running = Box::leak(Box::new(Running::new()));
+        let run = sh(&script).under(list);
+        let tool = std::thread::spawn(move || run.go());
+        appears(&ready);
+        list.interrupt();
+        assert!(matches!(tool.join().unwrap(), Err(ProcessError::Interrupted)));
+        assert_eq!(fs_err::read_to_string(end).unwrap(), "orderly\n");
+    }
+
+    #[test]
+    fn how_a_tool_ended_is_told() {
+        let how = |script: &str| match sh(script).go() {
+            Err(ProcessError::Failed { how, .. }) => how,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(how("exit 7"), "exit status: 7");
+        assert_eq!(how("kill -KILL $$"), "signal: 9 (SIGKILL)");
+    }
+
+    fn appears(path: &Path) {
+        let until = Instant::now() + Duration::from_secs(60);
+        while !path.exists() {
+            assert!(Instant::now() < until, "{} is missing", path.display());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Whether a process is still there shortly after it was killed.
     fn lives(pid: &Path) -> bool {
         let number = fs_err::read_to_string(pid).unwrap();

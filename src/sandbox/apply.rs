@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::ptr;
 
 use super::{BeforeExec, Confinement, Filter, Namespaces, Ruleset};
+use crate::exec::end_as;
 
 /// Says by its error that all went well.
 const ALL_WELL: i32 = libc::ECANCELED;
@@ -154,8 +155,6 @@ fn go_on_as_child() -> io::Result<()> {
     unsafe {
         // Whoever waits for the program must not wait for this process's copies of its pipes.
         libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0);
-        // A program that died with a core has written its own.
-        libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0);
         let mut status = 0;
         loop {
             let ended = libc::wait4(-1, &raw mut status, 0, ptr::null_mut());
@@ -164,17 +163,9 @@ fn go_on_as_child() -> io::Result<()> {
             }
             // Others are orphans of the namespace.
             if libc::c_long::from(ended) == child {
-                break;
+                end_as(status);
             }
         }
-        if libc::WIFSIGNALED(status) {
-            let signal = libc::WTERMSIG(status);
-            libc::signal(signal, libc::SIG_DFL);
-            libc::kill(libc::getpid(), signal);
-            // A namespace's init does not die of its own signals: then as shells say it.
-            libc::_exit(128 + signal);
-        }
-        libc::_exit(libc::WEXITSTATUS(status))
     }
 }
 
