@@ -21,6 +21,20 @@ pub unsafe trait BeforeExec: Debug + Send + Sync {
     fn apply(&self) -> io::Result<()>;
 }
 
+/// Closes this descriptor and all above. For a forked child that becomes no program: whoever reads from its pipes would wait for it.
+pub fn close_from(first: u32) {
+    /// As far as a kernel before 5.9 is asked one by one.
+    const LIKELY: u32 = 4096;
+    // SAFETY: plain system calls on numbers.
+    unsafe {
+        if libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) != 0 {
+            for descriptor in first..LIKELY {
+                libc::syscall(libc::SYS_close, descriptor);
+            }
+        }
+    }
+}
+
 /// Ends this process as another one ended: with its exit code, or by its signal. For a forked child that became no program.
 pub fn end_as(status: i32) -> ! {
     // SAFETY: plain system calls on numbers; never returns.

@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::ptr;
 
-use crate::exec::end_as;
+use crate::exec::{close_from, end_as};
 
 /// Called in a forked child that leads a group: goes on as its child, while itself it stands guard and never returns. `starter`
 /// is a descriptor (`pidfd`) of the process that forked.
@@ -48,13 +48,8 @@ fn watch(starter: RawFd, tool: libc::pid_t) -> ! {
         libc::signal(libc::SIGTERM, libc::SIG_IGN);
         libc::signal(libc::SIGHUP, libc::SIG_IGN);
         // Whoever reads from the tool must not wait for this process's copies of its pipes.
-        let (kept, ended) = (3, 4);
-        let watched = libc::fcntl(starter, libc::F_DUPFD, ended + 1);
-        libc::dup2(watched, kept);
-        libc::syscall(libc::SYS_close_range, ended, libc::c_uint::MAX, 0);
-        for own in 0..kept {
-            libc::close(own);
-        }
+        let kept = libc::dup2(starter, libc::STDIN_FILENO);
+        close_from(1);
         let tool_ends = libc::syscall(libc::SYS_pidfd_open, tool, 0) as RawFd;
         let mut ends = [kept, tool_ends].map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 });
         // Without a descriptor of its own its end is not heard, but asked for.

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::ptr;
 
 use super::{BeforeExec, Confinement, Filter, Namespaces, Ruleset};
-use crate::exec::end_as;
+use crate::exec::{close_from, end_as};
 
 /// Says by its error that all went well.
 const ALL_WELL: i32 = libc::ECANCELED;
@@ -151,10 +151,9 @@ fn go_on_as_child() -> io::Result<()> {
         }
         return Ok(());
     }
+    close_from(3);
     // SAFETY: plain system calls on numbers and a local value; never returns.
     unsafe {
-        // Whoever waits for the program must not wait for this process's copies of its pipes.
-        libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0);
         let mut status = 0;
         loop {
             let ended = libc::wait4(-1, &raw mut status, 0, ptr::null_mut());
