@@ -329,10 +329,12 @@ fn a_kill_at_every_step_of_an_upgrade_leaves_what_runs() {
     }
 }
 
-/// Stands in git's place: once, in a run of one kind, it leaves what a git that is killed leaves, and kills who runs it.
+/// Stands in git's place: once, in a run of one kind, it leaves what a git that is killed leaves, and kills who runs it (between
+/// the two stands a guard).
 const DEADLY: &str = "#!/bin/sh\nif [ -e ARM ] && word=$(cat ARM) && case \" $* \" in *\" $word \"*) true ;; *) false ;; esac; then\n\
     rm ARM\nmkdir -p objects/pack refs\n[ -e HEAD ] || echo 'ref: refs/heads/main' > HEAD\n\
-    touch shallow.lock config.lock HEAD.lock objects/pack/tmp_pack_Ab12Cd\nkill -9 $PPID\nexec sleep 1000\nfi\nexec REAL \"$@\"\n";
+    touch shallow.lock config.lock HEAD.lock objects/pack/tmp_pack_Ab12Cd\n\
+    kill -9 $(cut -d' ' -f4 /proc/$PPID/stat)\nexec sleep 1000\nfi\nexec REAL \"$@\"\n";
 
 #[test]
 fn what_a_killed_git_left_in_the_cache_stops_nobody() {
