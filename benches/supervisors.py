@@ -207,6 +207,11 @@ class Jove(Tool):
     def stop(self):
         self.spawn([self.program, "stop", "--quiet"], env=self.env)
 
+    def clean(self):
+        super().clean()
+        # Folders of sockets are elsewhere when the path is long.
+        self.run("wipe", "--data", "--yes", "--quiet")
+
     def own(self):
         return [pid for pid in super().own() if b"internal-" in read(f"/proc/{pid}/cmdline")]
 

@@ -94,4 +94,5 @@ fn a_program_that_misreads_a_path_says_so_before_anything_is_done() {
     ------- exit 1 -------
     "#);
     assert!(!prefix.join("store").exists());
+    life.run(&["wipe", "--data", "--yes"]).success();
 }
