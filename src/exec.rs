@@ -1,4 +1,5 @@
-//! What a child does to itself between fork and exec: the seam between who starts programs and who confines them.
+//! What a child does to itself between fork and exec: the seam between who starts programs and who confines them; and how one
+//! ends that waits for a program rather than becoming it.
 #![allow(
     unsafe_code,
     reason = "the duty of who implements it cannot be checked by the compiler; and raw system calls after fork"

@@ -22,9 +22,9 @@ pub fn killed_at(test: &str, checkpoint: &str, folder: &Path) {
 
 /// A child that is killed when it is dropped, so that a failing test leaves none.
 #[derive(Debug)]
-pub struct Stopped(pub Child);
+pub struct KilledOnDrop(pub Child);
 
-impl Drop for Stopped {
+impl Drop for KilledOnDrop {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -36,9 +36,9 @@ impl Drop for Stopped {
 ///
 /// # Panics
 /// If it ends instead.
-pub fn stopped_at(test: &str, checkpoint: &str, folder: &Path) -> Stopped {
+pub fn stopped_at(test: &str, checkpoint: &str, folder: &Path) -> KilledOnDrop {
     let mut command = command(test, &format!("{checkpoint}=stop"), folder);
-    let child = Stopped(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started"));
+    let child = KilledOnDrop(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started"));
     let pid = Pid::from_child(&child.0);
     let (_, status) = waitpid(Some(pid), WaitOptions::UNTRACED).expect("waited").expect("a change");
     assert!(status.stopped(), "{test} did not stop at {checkpoint}: {status:?}");
@@ -49,9 +49,9 @@ pub fn stopped_at(test: &str, checkpoint: &str, folder: &Path) -> Stopped {
 ///
 /// # Panics
 /// If it cannot be started.
-pub fn started(test: &str, folder: &Path) -> Stopped {
+pub fn started(test: &str, folder: &Path) -> KilledOnDrop {
     let mut command = command(test, "", folder);
-    Stopped(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started"))
+    KilledOnDrop(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started"))
 }
 
 fn command(test: &str, checkpoint: &str, folder: &Path) -> Command {

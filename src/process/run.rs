@@ -385,18 +385,10 @@ mod tests {
     fn an_interrupt_ends_tools_and_refuses_more() {
         let list: &'static Running = Box::leak(Box::new(Running::new()));
         let folder = tempfile::tempdir().unwrap();
-        let fifo = folder.path().join("fifo");
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            &fifo,
-            rustix::fs::FileType::Fifo,
-            rustix::fs::Mode::from_raw_mode(0o600),
-            0,
-        )
-        .unwrap();
-        let run = sh(&format!("echo up > {}; sleep 1000", fifo.display())).under(list);
+        let ear = Ear::new(folder.path());
+        let run = sh("echo up > fifo; sleep 1000").folder(folder.path()).under(list);
         let tool = std::thread::spawn(move || run.go());
-        assert_eq!(fs_err::read_to_string(&fifo).unwrap(), "up\n");
+        assert_eq!(ear.line(), "up\n");
         list.interrupt();
         assert!(matches!(tool.join().unwrap(), Err(ProcessError::Interrupted)));
         assert!(matches!(sh("true").under(list).go(), Err(ProcessError::Interrupted)));
@@ -414,18 +406,17 @@ mod tests {
     #[ignore = "is run and killed by the test below"]
     fn killed_starter() {
         if let Some(folder) = crate::fs::crash::folder() {
-            let _ = sh("trap '' TERM HUP; sleep 1000 & echo $! > child.new; mv child.new child; sleep 1000; :")
-                .folder(folder)
-                .go();
+            let _ = sh("trap '' TERM HUP; sleep 1000 & echo $! > fifo; sleep 1000; :").folder(folder).go();
         }
     }
 
     #[test]
     fn a_tool_ends_with_its_starter_and_so_does_all_that_it_started() {
         let folder = tempfile::tempdir().unwrap();
+        let ear = Ear::new(folder.path());
         let starter = crate::fs::crash::started("process::run::tests::killed_starter", folder.path());
-        let pid = folder.path().join("child");
-        appears(&pid);
+        let pid = folder.path().join("pid");
+        fs_err::write(&pid, ear.line()).unwrap();
         drop(starter);
         assert!(!lives(&pid));
     }
@@ -433,19 +424,14 @@ mod tests {
     #[test]
     fn a_tool_that_is_asked_to_end_has_time_for_it() {
         let folder = tempfile::tempdir().unwrap();
-        let (ready, end) = (folder.path().join("ready"), folder.path().join("end"));
-        let script = format!(
-            "trap 'sleep 0.2; echo orderly > {}; exit' TERM; echo > {}; while :; do sleep 0.01; done",
-            end.display(),
-            ready.display()
-        );
-        let list: &'static Running = Box::leak(Box::new(Running::new()));
-        let run = sh(&script).under(list);
+        let (ear, list): (_, &'static Running) = (Ear::new(folder.path()), Box::leak(Box::new(Running::new())));
+        let script = "trap 'sleep 0.2; echo orderly > end; exit' TERM; echo up > fifo; sleep 1000 & wait";
+        let run = sh(script).folder(folder.path()).under(list);
         let tool = std::thread::spawn(move || run.go());
-        appears(&ready);
+        assert_eq!(ear.line(), "up\n");
         list.interrupt();
         assert!(matches!(tool.join().unwrap(), Err(ProcessError::Interrupted)));
-        assert_eq!(fs_err::read_to_string(end).unwrap(), "orderly\n");
+        assert_eq!(fs_err::read_to_string(folder.path().join("end")).unwrap(), "orderly\n");
     }
 
     #[test]
@@ -458,11 +444,24 @@ mod tests {
         assert_eq!(how("kill -KILL $$"), "signal: 9 (SIGKILL)");
     }
 
-    fn appears(path: &Path) {
-        let until = Instant::now() + Duration::from_secs(60);
-        while !path.exists() {
-            assert!(Instant::now() < until, "{} is missing", path.display());
-            std::thread::sleep(Duration::from_millis(1));
+    /// A FIFO, called `fifo`, by which a tool says a line. Open for writing, too, so that no opening of it waits.
+    struct Ear(File);
+
+    impl Ear {
+        fn new(folder: &Path) -> Self {
+            use rustix::fs::{CWD, FileType, Mode, mknodat};
+            let path = folder.join("fifo");
+            mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+            Self(File::options().read(true).write(true).open(path).unwrap())
+        }
+
+        fn line(&self) -> String {
+            use rustix::event::{PollFd, PollFlags, Timespec, poll};
+            let longest = Timespec { tv_sec: 60, tv_nsec: 0 };
+            assert_eq!(poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&longest)), Ok(1), "it says nothing");
+            let mut line = [0; 64];
+            let length = (&self.0).read(&mut line).unwrap();
+            String::from_utf8(line[..length].to_vec()).unwrap()
         }
     }
 

@@ -5,7 +5,7 @@
 //! text      = { "$${" | reference | character }
 //! reference = "${" path [ "|" language ] [ ":-" text ] "}"        braces in a default are balanced
 //! path      = [ "." ] word { "." word }          word: letters, digits, `_`, `-`
-//! language  = one of the words of [`Language`]   a default stands as it is written
+//! language  = `url`, `shell` …                   a default stands as it is written
 //! ```
 //! `$${` is a literal `${`; a `$` before anything else is itself. What a path means is the recipe floor's matter.
 
