@@ -26,6 +26,9 @@ use crate::service::{LogFormat, LogPolicy, OnFull};
 /// The most bytes of one move: what a FIFO holds that was made wide.
 const MOST: usize = 1 << 20;
 
+/// Less is not worth a move: a file may become so much longer than it is to be.
+const LEAST: usize = 1 << 16;
+
 /// The log of one service.
 #[derive(Debug)]
 pub(super) struct Log {
@@ -97,7 +100,7 @@ impl Log {
                 self.rotate()?;
             }
         }
-        let wanted = if self.is_due() { to_line_end(fifo)? } else { MOST };
+        let wanted = if self.is_due() { to_line_end(fifo)? } else { self.room() };
         if self.dropped > 0 {
             self.tell_loss();
         }
@@ -126,6 +129,12 @@ impl Log {
             .zip(self.began)
             .is_some_and(|(age, began)| u128::from(millis_now().saturating_sub(began)) >= age.as_millis());
         self.size > 0 && (self.size >= self.policy.max_bytes.max(1) || is_old)
+    }
+
+    /// How much is moved before its length is looked at again.
+    fn room(&self) -> usize {
+        let left = self.policy.max_bytes.saturating_sub(self.size);
+        usize::try_from(left).map_or(MOST, |left| left.clamp(LEAST, MOST))
     }
 
     fn move_bytes(&mut self, fifo: &OwnedFd, wanted: usize, stream: u8) -> io::Result<usize> {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
-use rustix::pipe::fcntl_setpipe_size;
+use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
 use tokio::io::unix::AsyncFd;
 use tokio::time::sleep;
 
@@ -23,8 +23,7 @@ use crate::service::LogPolicy;
 /// How many batches are taken at once before a service's last lines are read.
 const DRAIN: usize = 64;
 
-/// What a FIFO holds. One that is found full is made wide: its service writes faster than it is read.
-const NARROW: usize = 1 << 16;
+/// What a FIFO holds that is found nearly full: its service writes faster than it is read. Lines do not fill its pages to the last byte.
 const WIDE: usize = 1 << 20;
 
 /// When it is tried again after what could not be done.
@@ -88,17 +87,18 @@ impl Pump {
 
 async fn pump(mut watched: AsyncFd<Rc<OwnedFd>>, log: Rc<RefCell<Log>>, stream: u8) {
     let (mut is_wide, mut pace) = (false, Pace::new(Instant::now()));
+    let Ok(mut room) = fcntl_getpipe_size(watched.get_ref()) else { return };
     loop {
         let Ok(mut ready) = watched.readable().await else { return };
         let taken = ready.try_io(|fifo| log.borrow_mut().take(fifo.get_ref(), stream));
         match taken {
             Ok(Ok(moved)) => {
-                if moved >= NARROW && !is_wide {
-                    // It is as wide as it can be now, or was before, or may not be: no more is to be had.
+                if moved > room / 4 * 3 && !is_wide {
+                    // It is as wide as it can be now, or may not be: no more is to be had.
                     is_wide = true;
-                    let _ = fcntl_setpipe_size(watched.get_ref(), WIDE);
+                    room = fcntl_setpipe_size(watched.get_ref(), WIDE).unwrap_or(room);
                 }
-                match pace.rest(moved, Instant::now()) {
+                match pace.rest(moved, room, Instant::now()) {
                     Some(time) => watched = rest(watched, time).await,
                     // There may be more, but others come first.
                     None => tokio::task::yield_now().await,
