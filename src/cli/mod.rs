@@ -111,7 +111,7 @@ fn nearest_verb(word: &str) -> String {
 
 fn exit_of(error: &OpError) -> Exit {
     match error.kind {
-        ErrorKind::Definition | ErrorKind::Failed | ErrorKind::NotReady => Exit::Failed,
+        ErrorKind::Definition | ErrorKind::Failed | ErrorKind::Gone | ErrorKind::NotReady => Exit::Failed,
         ErrorKind::Interrupted => Exit::Interrupted,
         ErrorKind::Usage => Exit::Usage,
     }

@@ -10,8 +10,8 @@ use crate::layout::Layout;
 use crate::name::PartName;
 use crate::ops::error::{OpError, OpResult, at};
 use crate::ops::place::Place;
-use crate::ops::program;
-use crate::ops::service::{self, Deed};
+use crate::ops::reach;
+use crate::ops::service::Deed;
 use crate::process::{Run, running};
 use crate::progress::{Event, Reporter};
 use crate::service::{DUMP_VAR, DataCommand, DataState, DataVerb, Kind, ServiceSpec, order};
@@ -135,10 +135,7 @@ pub fn run(place: &Place, held: &Held, verb: DataVerb, folder: &Path, report: &R
 /// Starts or stops services. Whoever calls holds the prefix, so this asks the supervisor itself.
 fn act(place: &Place, deed: Deed, names: &[String], report: &Reporter) -> OpResult<()> {
     let names: Vec<PartName> = names.iter().filter_map(|name| name.parse().ok()).collect();
-    let client = match Client::connect(&place.layout)? {
-        Some(client) => client,
-        None => Client::ensure(&place.layout, &program::supervising(&place.host, &place.layout, None))?,
-    };
+    let client = reach::ensure(place, None)?;
     report.report(Event::Detail(format!("{deed:?}: {names:?}")));
     let outcome = match deed {
         Deed::Start => client.start(&names, &mut |_| {})?,
@@ -204,7 +201,7 @@ fn forget_steps(
 /// Starts what was stopped, and stops what was started.
 fn restore(place: &Place, before: Option<Vec<PartName>>, quiet: &[String], report: &Reporter) -> OpResult<()> {
     let Some(before) = before else {
-        return service::stop_all(place, &mut |_| {});
+        return reach::stop_all(place, &mut |_| {});
     };
     if !quiet.is_empty() {
         act(place, Deed::Start, quiet, report)?;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::diagnostic::Diagnostics;
+use crate::supervisor::ClientError;
 
 /// Which kind of failure it is; a face makes an exit code or a status of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum ErrorKind {
     Usage,
     /// Ctrl-C.
     Interrupted,
+    /// The supervisor that was asked ended meanwhile.
+    Gone,
 }
 
 /// Why a use case failed, and what to do.
@@ -49,6 +52,21 @@ impl OpError {
     /// A wrong command line.
     pub fn usage(message: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Usage, message)
+    }
+
+    /// A failure with an error's own words and those of its causes.
+    fn with_causes(kind: ErrorKind, error: &dyn std::error::Error) -> Self {
+        let mut lines = vec![error.to_string()];
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let line = cause.to_string();
+            // Many messages end with that of their cause already.
+            if !lines.iter().any(|known| known.contains(&line)) {
+                lines.push(line);
+            }
+            source = cause.source();
+        }
+        Self { kind, lines, diagnostics: Diagnostics::default(), hints: Vec::new() }
     }
 
     /// Adds a remedy.
@@ -85,17 +103,7 @@ macro_rules! failed_by {
     ($($error:ty),* $(,)?) => {
         $(impl From<$error> for OpError {
             fn from(error: $error) -> Self {
-                let mut lines = vec![error.to_string()];
-                let mut source = std::error::Error::source(&error);
-                while let Some(cause) = source {
-                    let line = cause.to_string();
-                    // Many messages end with that of their cause already.
-                    if !lines.iter().any(|known| known.contains(&line)) {
-                        lines.push(line);
-                    }
-                    source = cause.source();
-                }
-                Self { kind: ErrorKind::Failed, lines, diagnostics: Diagnostics::default(), hints: Vec::new() }
+                Self::with_causes(ErrorKind::Failed, &error)
             }
         })*
     };
@@ -129,8 +137,14 @@ failed_by!(
     crate::state::registry::RegistryError,
     crate::state::run::RunError,
     crate::store::StoreError,
-    crate::supervisor::client::ClientError,
 );
+
+impl From<ClientError> for OpError {
+    fn from(error: ClientError) -> Self {
+        let kind = if error.is_gone() { ErrorKind::Gone } else { ErrorKind::Failed };
+        Self::with_causes(kind, &error)
+    }
+}
 
 /// Turns an error of the file system into a failure that names the path.
 pub fn at(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> OpError {

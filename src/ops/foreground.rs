@@ -8,20 +8,23 @@ use std::io;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, WaitOptions, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::host::Host;
-use crate::ops::error::{OpError, OpResult};
+use crate::ops::error::{ErrorKind, OpError, OpResult};
 use crate::ops::place::Place;
-use crate::ops::{program, service};
+use crate::ops::reach;
 use crate::progress::{Event, Reporter};
 use crate::supervisor::client::Client;
+
+/// How long a start that was interrupted has until it is stopped again.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// What is heard.
 enum Heard {
@@ -65,8 +68,17 @@ pub fn stay(place: &Place, acts: &Acts<'_>, report: &Reporter) -> OpResult<()> {
         });
         let starter = sender.clone();
         scope.spawn(move || drop(starter.send(Heard::Started((acts.start)()))));
-        let mut stay =
-            Stay { place, acts, report, sender: &sender, stops: 0, is_started: false, is_up: false, failure: None };
+        let mut stay = Stay {
+            place,
+            acts,
+            report,
+            sender: &sender,
+            stops: 0,
+            is_started: false,
+            is_up: false,
+            stopping: 0,
+            failure: None,
+        };
         let done = stay.listen(scope, &heard);
         handle.close();
         done
@@ -84,6 +96,8 @@ struct Stay<'a, 'b> {
     /// The start is over, well or not.
     is_started: bool,
     is_up: bool,
+    /// How many stops are under way.
+    stopping: u32,
     failure: Option<OpError>,
 }
 
@@ -100,7 +114,7 @@ impl<'a> Stay<'a, '_> {
                     Ok(false) => break,
                     Err(error) => return Err(error),
                 },
-                Heard::Signal(SIGCHLD) => reap(),
+                Heard::Signal(SIGCHLD) => reach::reap(),
                 Heard::Signal(SIGHUP) if self.is_up => {
                     if let Err(error) = (self.acts.reread)() {
                         self.report.report(Event::Note(format!("it goes on as before: {error}")));
@@ -114,13 +128,23 @@ impl<'a> Stay<'a, '_> {
                         // Stopped while it started: what came up meanwhile is stopped, too.
                         _ if self.stops > 0 => self.stop_all(scope),
                         Ok(()) => self.started()?,
+                        Err(error) if error.kind == ErrorKind::Gone && reach::is_shut_down(&self.place.layout)? => {
+                            self.report.report(Event::Note("everything was shut down while it started".into()));
+                            break;
+                        }
                         Err(error) => {
                             self.failure = Some(error);
                             self.stop(scope);
                         }
                     }
                 }
-                Heard::Stopped(_) if !self.is_started => {}
+                // The start may not have been there yet: what it brings up afterwards is stopped as well.
+                Heard::Stopped(_) if !self.is_started => {
+                    self.stopping -= 1;
+                    thread::sleep(AGAIN);
+                    self.stop_all(scope);
+                }
+                Heard::Stopped(_) if self.stopping > 1 => self.stopping -= 1,
                 Heard::Stopped(done) => return self.failure.take().map_or(done, Err),
             }
         }
@@ -152,72 +176,56 @@ impl<'a> Stay<'a, '_> {
         }
     }
 
-    fn stop_all<'scope>(&self, scope: &'scope thread::Scope<'scope, '_>)
+    fn stop_all<'scope>(&mut self, scope: &'scope thread::Scope<'scope, '_>)
     where
         'a: 'scope,
     {
+        self.stopping += 1;
         let (place, sender) = (self.place, self.sender.clone());
-        scope.spawn(move || drop(sender.send(Heard::Stopped(service::stop_all(place, &mut |_| {})))));
+        scope.spawn(move || drop(sender.send(Heard::Stopped(reach::stop_all(place, &mut |_| {})))));
     }
 
-    /// Everything is up.
+    /// Everything is up, unless somebody ends it already.
     fn started(&mut self) -> OpResult<()> {
-        self.is_up = true;
-        self.watch_keeper()?;
-        notify(&self.place.host, "READY=1");
-        (self.acts.up)();
+        if self.watch_keeper()? && !self.is_up {
+            self.is_up = true;
+            notify(&self.place.host, "READY=1");
+            (self.acts.up)();
+        }
         Ok(())
     }
 
     /// The keeper is gone: somebody has shut everything down, or killed it; then another takes over.
-    fn revive(&self) -> OpResult<bool> {
-        if !service::has_leases(&self.place.layout) {
+    fn revive(&mut self) -> OpResult<bool> {
+        if !reach::has_leases(&self.place.layout) {
             return Ok(false);
         }
         self.report.report(Event::Note("the keeper was killed; another takes over".into()));
-        ensure(self.place)?;
-        self.watch_keeper()?;
+        reach::ensure(self.place, None)?;
+        self.started()?;
         Ok(true)
     }
 
-    fn watch_keeper(&self) -> OpResult<()> {
-        let Some(client) = Client::connect(&self.place.layout)? else {
-            drop(self.sender.send(Heard::Gone));
-            return Ok(());
-        };
+    /// Hears when the keeper ends. Says whether it is there to stay.
+    fn watch_keeper(&self) -> OpResult<bool> {
         let sender = self.sender.clone();
-        let handle = Pid::from_raw(client.status()?.keeper).map(|pid| pidfd_open(pid, PidfdFlags::empty()));
+        let status = match Client::connect(&self.place.layout)?.map(|client| client.status()) {
+            Some(Ok(status)) => status,
+            Some(Err(error)) if !error.is_gone() => return Err(error.into()),
+            None | Some(Err(_)) => {
+                drop(sender.send(Heard::Gone));
+                return Ok(false);
+            }
+        };
+        let keeper = Pid::from_raw(status.keeper).map(|pid| pidfd_open(pid, PidfdFlags::empty()));
         // Not one of the scope: it ends with the keeper only.
         thread::spawn(move || {
-            if let Some(Ok(handle)) = handle {
-                while matches!(poll(&mut [PollFd::new(&handle, PollFlags::IN)], None), Err(rustix::io::Errno::INTR)) {}
+            if let Some(Ok(keeper)) = keeper {
+                while matches!(poll(&mut [PollFd::new(&keeper, PollFlags::IN)], None), Err(rustix::io::Errno::INTR)) {}
             }
             let _ = sender.send(Heard::Gone);
         });
-        Ok(())
-    }
-}
-
-/// Children of ours that are waited for by name must not be reaped by [`reap`].
-static STARTING: Mutex<()> = Mutex::new(());
-
-/// Reaches the supervisor, or starts keeper and supervisor.
-///
-/// # Errors
-/// As [`Client::ensure`].
-pub fn ensure(place: &Place) -> OpResult<Client> {
-    let starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-    let client = Client::ensure(&place.layout, &program::supervising(&place.host, &place.layout, None));
-    drop(starting);
-    reap();
-    Ok(client?)
-}
-
-/// As process 1, orphans of the whole container are ours to reap.
-fn reap() {
-    let Ok(_starting) = STARTING.try_lock() else { return };
-    if rustix::process::getpid().is_init() {
-        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
+        Ok(!status.is_ending)
     }
 }
 

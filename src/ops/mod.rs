@@ -36,6 +36,7 @@ pub mod prefix;
 pub mod prepare;
 pub mod production;
 pub mod program;
+pub mod reach;
 mod refusal;
 pub mod residue;
 pub mod rollback;

@@ -5,15 +5,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::generation;
-use crate::keeper::lease::Lease;
-use crate::layout::Layout;
 use crate::name::PartName;
 use crate::ops::error::{ErrorKind, OpError, OpResult};
 use crate::ops::place::Place;
-use crate::ops::{prefix, program};
+use crate::ops::{prefix, reach};
 use crate::progress::{Event, Reporter};
 use crate::service::ServiceSpec;
-use crate::state::{State, run};
+use crate::state::State;
 use crate::supervisor::client::Client;
 use crate::supervisor::message::{Outcome, ServiceStatus, SwitchEvent, SwitchOutcome};
 
@@ -45,8 +43,7 @@ pub struct Done {
 /// If a service did not get ready or a promise did not hold: with its last lines.
 pub fn switch(place: &Place, to: u32, report: &Reporter) -> OpResult<()> {
     report.report(Event::Stage("starting".into()));
-    let program = program::supervising(&place.host, &place.layout, Some(to));
-    let client = Client::ensure(&place.layout, &program)?;
+    let client = reach::ensure(place, Some(to))?;
     match client.switch(to, &place.choice.verb, &mut |event| tell(report, &event))? {
         SwitchOutcome::Committed => Ok(()),
         SwitchOutcome::BackedOut { reason, last_lines } => {
@@ -88,7 +85,7 @@ pub fn act(place: &Place, deed: Deed, names: &[String], report: &Reporter) -> Op
     place.installed()?;
     if deed == Deed::Stop && names.is_empty() && !place.standalone {
         // Whatever there is, or is left of it: also without a generation, and with one that cannot be read.
-        stop_all(place, &mut |event| tell(report, &event))?;
+        reach::stop_all(place, &mut |event| tell(report, &event))?;
         return Ok(Done { services: Vec::new() });
     }
     let Some(current) = generation::current(&place.layout) else {
@@ -132,27 +129,10 @@ pub fn signal(place: &Place, names: &[String], word: &str) -> OpResult<()> {
     }
 }
 
-/// Ends every process of the prefix, keeper and supervisor too. Services whose keeper was killed are taken over first.
-///
-/// # Errors
-/// If something could not be stopped.
-pub fn stop_all(place: &Place, hear: &mut dyn FnMut(SwitchEvent)) -> OpResult<()> {
-    let Some(client) = reach(place)? else { return Ok(()) };
-    match client.shutdown(hear)? {
-        Outcome::Done => Ok(()),
-        Outcome::Failed { reason, .. } => Err(OpError::failed(format!("something could not be stopped: {reason}"))),
-    }
-}
-
-/// Whether services may be running although nobody answers: their keeper was killed.
-pub(super) fn has_leases(layout: &Layout) -> bool {
-    run::existing(layout).is_some_and(|run| !Lease::read_all(&run).0.is_empty())
-}
-
 /// The supervisor; it is started for whatever needs it, and left alone by a stop.
 fn client(place: &Place, deed: Deed, current: u32, report: &Reporter) -> OpResult<Option<Client>> {
     if deed == Deed::Stop {
-        return reach(place);
+        return reach::existing(place);
     }
     if deed == Deed::Run || place.standalone {
         return match Client::connect(&place.layout)? {
@@ -170,24 +150,7 @@ fn client(place: &Place, deed: Deed, current: u32, report: &Reporter) -> OpResul
     prefix::run_folder(place, &entered.identity, &mut state)?;
     state.save(&place.layout)?;
     prefix::register(place, &entered.identity, &state)?;
-    let program = program::supervising(&place.host, &place.layout, Some(current));
-    Ok(Some(Client::ensure(&place.layout, &program)?))
-}
-
-/// The supervisor, for those who end things: one is started only if services may be running although nobody answers, because
-/// both processes of ours were killed.
-///
-/// # Errors
-/// If it cannot be reached or started.
-fn reach(place: &Place) -> OpResult<Option<Client>> {
-    let layout = &place.layout;
-    if let Some(client) = Client::connect(layout)? {
-        return Ok(Some(client));
-    }
-    if !has_leases(layout) {
-        return Ok(None);
-    }
-    Ok(Some(Client::ensure(layout, &program::supervising(&place.host, layout, None))?))
+    reach::ensure(place, Some(current)).map(Some)
 }
 
 /// The services of those names: a service's own name, or its part's for all of the part's.

@@ -16,6 +16,7 @@ use crate::name::PartName;
 use crate::ops::error::{OpError, OpResult, at};
 use crate::ops::foreground::{self, Acts};
 use crate::ops::place::Place;
+use crate::ops::reach;
 use crate::progress::{Event, Reporter};
 use crate::service::file::{self, Form, Read, Surroundings, procfile};
 use crate::service::{ServiceSpec, Services};
@@ -169,7 +170,7 @@ fn start(place: &Place, services: &Services, report: &Reporter) -> OpResult<()> 
         (Some(number), false) => generation::commit(layout, number).map_err(at(&layout.current()))?,
         (None, _) => {}
     }
-    let client = foreground::ensure(place)?;
+    let client = reach::ensure(place, None)?;
     let names: Vec<PartName> =
         services.services.iter().filter(|spec| !spec.manual).map(|spec| spec.name.clone()).collect();
     if names.is_empty() {
@@ -204,7 +205,7 @@ fn reread(place: &Place, file: &Path, report: &Reporter) -> OpResult<()> {
 }
 
 fn switch(place: &Place, number: u32) -> OpResult<()> {
-    match foreground::ensure(place)?.switch(number, "supervise", &mut |_| {})? {
+    match reach::ensure(place, None)?.switch(number, "supervise", &mut |_| {})? {
         SwitchOutcome::Committed => Ok(()),
         SwitchOutcome::BackedOut { reason, last_lines } => {
             let mut error = OpError::failed(reason);

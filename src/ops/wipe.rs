@@ -9,7 +9,7 @@ use crate::fs::{occupied_bytes, remove_tree};
 use crate::layout::Layout;
 use crate::ops::error::{OpResult, at};
 use crate::ops::place::Place;
-use crate::ops::{boot, prefix, residue, service};
+use crate::ops::{boot, prefix, reach, residue};
 use crate::progress::{Event, Reporter};
 use crate::state::ledger::Outside;
 use crate::state::{Registry, State, run};
@@ -170,7 +170,7 @@ pub fn wipe(place: &Place, request: Request, report: &Reporter) -> OpResult<Outl
     checkpoint::pass("wipe-before-stop");
     let processes = residue::last_processes(layout);
     report.report(Event::Stage("stopping".into()));
-    service::stop_all(place, &mut |_| {}).map_err(|error| error.context("nothing was removed"))?;
+    reach::stop_all(place, &mut |_| {}).map_err(|error| error.context("nothing was removed"))?;
     checkpoint::pass("wipe-after-stop");
     boot::remove(place)?;
     residue::remove(&place.host, &processes).map_err(at(Path::new("shared memory")))?;

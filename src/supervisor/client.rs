@@ -27,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long one supervisor may take to follow another.
 const BETWEEN: Duration = Duration::from_secs(5);
 
+/// How long there may be no keeper while a supervisor is waited for: one that has just begun has not yet written who it is.
+const UNKEPT: Duration = Duration::from_secs(1);
+
 /// A change that was missed is found after this long.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -61,9 +64,20 @@ pub enum ClientError {
     /// The keeper could not be started.
     #[error("starting the keeper failed: {0}")]
     Start(String),
+    /// It came up, and somebody ended it again.
+    #[error("the supervisor was shut down while it was started")]
+    Ended,
     /// It did not come up.
     #[error("the supervisor did not answer within {} s; log/supervisor.log shows why", PATIENCE.as_secs())]
     Silent,
+}
+
+impl ClientError {
+    /// Whether the supervisor that was asked may have ended meanwhile.
+    #[must_use]
+    pub const fn is_gone(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::Talk(_) | Self::Ended)
+    }
 }
 
 /// A running supervisor.
@@ -110,7 +124,7 @@ impl Client {
         if let Some(client) = Self::connect(layout)? {
             match client.status() {
                 // Its keeper was killed, and it ends itself at this moment.
-                Err(ClientError::Talk(_) | ClientError::Connect { .. }) => {}
+                Err(error) if error.is_gone() => {}
                 Err(error) => return Err(error),
                 Ok(_) => return Ok(client),
             }
@@ -123,7 +137,8 @@ impl Client {
     }
 
     fn await_socket(layout: &Layout) -> Result<Self, ClientError> {
-        let end = Instant::now() + PATIENCE;
+        let mut kept = Instant::now();
+        let end = kept + PATIENCE;
         let run = layout.run().canonicalize().map_err(ClientError::Talk)?;
         loop {
             // The watch stands before the question, so that no change falls between.
@@ -131,11 +146,16 @@ impl Client {
             if let Some(client) = Self::connect(layout)? {
                 return Ok(client);
             }
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let now = Instant::now();
+            if now >= end {
                 return Err(ClientError::Silent);
             }
-            changes.wait(left).map_err(ClientError::Talk)?;
+            if has_keeper(layout) {
+                kept = now;
+            } else if now - kept > UNKEPT {
+                return Err(ClientError::Ended);
+            }
+            changes.wait(GLANCE).map_err(ClientError::Talk)?;
         }
     }
 
@@ -198,8 +218,7 @@ impl Client {
         let end = Instant::now() + PATIENCE;
         // The one that dies may still be met at its socket.
         while let Err(error) = Self::await_socket(&self.layout)?.settled() {
-            let is_dying = matches!(error, ClientError::Talk(_) | ClientError::Connect { .. });
-            if !is_dying || Instant::now() >= end {
+            if !error.is_gone() || Instant::now() >= end {
                 return Err(error);
             }
         }

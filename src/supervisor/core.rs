@@ -354,6 +354,7 @@ impl Core {
                 started_by: journal.started_by.clone(),
             }),
             problem: inner.problem.clone(),
+            is_ending: inner.is_ending,
             services: listed.chain(others).map(Entry::status).collect(),
         }
     }

@@ -21,6 +21,9 @@ pub struct Status {
     pub switching: Option<Switching>,
     /// What keeps the supervisor from its work, if anything: a damaged generation, a journal that cannot be read.
     pub problem: Option<String>,
+    /// Everything is being stopped for good (by `shutdown`, or a signal to the keeper); nothing starts any more.
+    #[serde(default)]
+    pub is_ending: bool,
     /// The services, in the order in which they start.
     pub services: Vec<ServiceStatus>,
 }

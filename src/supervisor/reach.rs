@@ -2,6 +2,7 @@
 
 use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -35,6 +36,8 @@ pub(super) fn start_keeper(layout: &Layout, program: &Path) -> Result<(), Client
         .arg("--root")
         .arg(layout.root())
         .current_dir("/")
+        // A Ctrl-C of the terminal is meant for whoever starts it, who decides then.
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -33,10 +33,14 @@ impl Stay {
     }
 
     fn begin(&mut self, name: &str) {
+        self.spawn(name);
+        until("all is up", || self.stderr().contains("supervising ").then_some(()));
+    }
+
+    fn spawn(&mut self, name: &str) {
         let mut command = self.sandbox.command(&["supervise", "--dir", "run", name]);
         let output = |path: &str| std::fs::File::create(self.sandbox.path(path)).expect("a file");
         self.child = Some(command.stdout(output("out")).stderr(output("err")).spawn().expect("it starts"));
-        until("all is up", || self.stderr().contains("supervising ").then_some(()));
     }
 
     fn stderr(&self) -> String {
@@ -179,6 +183,29 @@ fn the_file_is_read_again_when_it_is_told_to() {
     assert_ne!(stay.service("web")["pid"], web);
     stay.signal(Signal::TERM);
     stay.ends(Some(0));
+}
+
+#[test]
+fn a_shutdown_that_comes_while_it_starts_ends_it_calmly() {
+    let text = format!("[services.web]\ncommand = \"touch began; {SLEEPER}\"\nready = {{ unix = 'never' }}\n");
+    let mut stay = Stay::idle("services.toml", &text);
+    stay.spawn("services.toml");
+    until("its beginning", || stay.sandbox.path("work/began").exists().then_some(()));
+    stay.verb(&["shutdown"]);
+    stay.ends(Some(0));
+    let said = stay.stderr();
+    assert!(!said.contains("error") && !said.contains("supervising"), "{said}");
+}
+
+#[test]
+fn a_stop_that_comes_while_the_supervisor_is_started_stops_what_comes_up() {
+    let text = format!("[services.web]\ncommand = \"{SLEEPER}\"\nready = {{ unix = 'never' }}\n");
+    let mut stay = Stay::idle("services.toml", &text);
+    stay.spawn("services.toml");
+    until("a keeper", || stay.sandbox.path("work/run/run/keeper.lock").exists().then_some(()));
+    stay.signal(Signal::TERM);
+    stay.ends(Some(0));
+    assert!(!stay.stderr().contains("error"), "{}", stay.stderr());
 }
 
 #[test]

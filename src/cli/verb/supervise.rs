@@ -8,7 +8,7 @@ use crate::cli::face::Face;
 use crate::layout::Layout;
 use crate::ops::foreground::{Acts, stay};
 use crate::ops::service::{self, Deed};
-use crate::ops::{OpError, OpResult, supervise};
+use crate::ops::{OpError, OpResult, reach, supervise};
 use crate::supervisor::logs::{LogLine, Wanted, tail};
 
 /// Runs a file's services until they are stopped, and shows what they say.
@@ -71,11 +71,11 @@ pub fn start(face: &Face, arguments: &StartArguments) -> OpResult<Exit> {
 /// Stops everything, keeper and supervisor too.
 ///
 /// # Errors
-/// As [`service::stop_all`].
+/// As [`reach::stop_all`].
 pub fn shutdown(face: &Face) -> OpResult<Exit> {
     let place = face.place("shutdown")?;
     place.installed()?;
-    service::stop_all(&place, &mut |_| {})?;
+    reach::stop_all(&place, &mut |_| {})?;
     face.result(&serde_json::json!({ "services": [] }), || "everything is stopped\n".to_owned());
     Ok(Exit::Ok)
 }
