@@ -124,13 +124,14 @@ impl<'a> Stay<'a, '_> {
                 Heard::Signal(_) => {}
                 Heard::Started(done) => {
                     self.is_started = true;
+                    reach::reap();
                     match done {
                         // Stopped while it started: what came up meanwhile is stopped, too.
                         _ if self.stops > 0 => self.stop_all(scope),
                         Ok(()) => self.started()?,
-                        Err(error) if error.kind == ErrorKind::Gone && reach::is_shut_down(&self.place.layout)? => {
+                        Err(error) if is_cut_off(&error) && reach::is_ending(&self.place.layout)? => {
                             self.report.report(Event::Note("everything was shut down while it started".into()));
-                            break;
+                            self.started()?;
                         }
                         Err(error) => {
                             self.failure = Some(error);
@@ -202,6 +203,7 @@ impl<'a> Stay<'a, '_> {
         }
         self.report.report(Event::Note("the keeper was killed; another takes over".into()));
         reach::ensure(self.place, None)?;
+        reach::reap();
         self.started()?;
         Ok(true)
     }
@@ -227,6 +229,11 @@ impl<'a> Stay<'a, '_> {
         });
         Ok(!status.is_ending)
     }
+}
+
+/// Whether a start may have failed because somebody else ended everything.
+fn is_cut_off(error: &OpError) -> bool {
+    matches!(error.kind, ErrorKind::Gone | ErrorKind::NotReady)
 }
 
 /// Tells whoever manages this process (sd_notify).

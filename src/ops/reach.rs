@@ -52,11 +52,20 @@ pub(super) fn has_leases(layout: &Layout) -> bool {
     run::existing(layout).is_some_and(|run| !Lease::read_all(&run).0.is_empty())
 }
 
-/// Nobody answers, and nothing is left that another supervisor would take over.
+/// Whether somebody shuts everything down, or has done so.
 ///
 /// # Errors
-/// If the socket cannot be asked.
-pub(super) fn is_shut_down(layout: &Layout) -> OpResult<bool> {
+/// If the supervisor is there and cannot be asked.
+pub(super) fn is_ending(layout: &Layout) -> OpResult<bool> {
+    match Client::connect(layout)?.map(|client| client.status()) {
+        Some(Ok(status)) => Ok(status.is_ending),
+        Some(Err(error)) if !error.is_gone() => Err(error.into()),
+        Some(Err(_)) | None => Ok(!has_leases(layout)),
+    }
+}
+
+/// Nobody answers, and nothing is left that another supervisor would take over.
+fn is_over(layout: &Layout) -> OpResult<bool> {
     Ok(Client::connect(layout)?.is_none() && !has_leases(layout))
 }
 
@@ -70,7 +79,7 @@ pub fn stop_all(place: &Place, hear: &mut dyn FnMut(SwitchEvent)) -> OpResult<()
         Ok(Outcome::Done) => Ok(()),
         Ok(Outcome::Failed { reason, .. }) => Err(OpError::failed(format!("something could not be stopped: {reason}"))),
         // Somebody else did it at the same time.
-        Err(error) if error.is_gone() && is_shut_down(&place.layout)? => Ok(()),
+        Err(error) if error.is_gone() && is_over(&place.layout)? => Ok(()),
         Err(error) => Err(error.into()),
     }
 }

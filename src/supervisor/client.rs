@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const BETWEEN: Duration = Duration::from_secs(5);
 
 /// How long there may be no keeper while a supervisor is waited for: one that has just begun has not yet written who it is.
-const UNKEPT: Duration = Duration::from_secs(1);
+const UNKEPT: Duration = Duration::from_secs(2);
 
 /// A change that was missed is found after this long.
 const GLANCE: Duration = Duration::from_millis(100);

@@ -2,9 +2,11 @@
 
 use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::client::ClientError;
 use crate::keeper::proc;
@@ -48,6 +50,10 @@ pub(super) fn start_keeper(layout: &Layout, program: &Path) -> Result<(), Client
         stderr.read_to_string(&mut said).map_err(failed)?;
     }
     let status = keeper.wait().map_err(failed)?;
+    // A signal to the whole group that came before the keeper had a group of its own.
+    if matches!(status.signal(), Some(SIGHUP | SIGINT | SIGTERM)) {
+        return Err(ClientError::Ended);
+    }
     let said = said.trim();
     if said.is_empty() && status.success() {
         return Ok(());

@@ -287,6 +287,23 @@ fn an_installation_in_the_foreground_tells_whoever_manages_it() {
     life.is_quiet();
 }
 
+#[test]
+fn an_installation_that_is_shut_down_while_it_starts_in_the_foreground_ends_calmly() {
+    let never = "ready = { tcp = \"127.0.0.1:1\" }";
+    let command = format!("command = [\"/bin/sh\", \"-c\", \"{SLEEPER}\"]");
+    let life = Life::of(&format!("[parts.web]\nrecipe = \"command\"\n{command}\n{never}\n"));
+    life.run(&["install", "--quiet", "--no-start"]).success();
+    let mut command = life.sandbox.command(&["start", "--foreground"]);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+    until("its beginning", || (life.service("web")["state"] == "starting").then_some(()));
+    life.run(&["shutdown"]).success();
+    let output = child.wait_with_output().expect("an end");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("shut down while it started"), "{said}");
+    assert!(!said.contains("everything is up"), "{said}");
+    life.is_quiet();
+}
+
 /// Numbers of the processes that bear these words in their commands.
 fn with_words(words: &[&str]) -> Vec<i32> {
     let has_all = |pid: &i32| {
