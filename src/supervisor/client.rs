@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -116,7 +117,7 @@ impl Client {
     }
 
     /// Finds the supervisor of a prefix, or starts keeper and supervisor, detached from this session, and waits for them.
-    /// Two that start at once are fine: the keeper's file lock lets one through.
+    /// Two that start at once are fine: the keeper's file lock lets one through. One that is ending is waited for.
     ///
     /// # Errors
     /// If they cannot be started or do not answer.
@@ -126,6 +127,7 @@ impl Client {
                 // Its keeper was killed, and it ends itself at this moment.
                 Err(error) if error.is_gone() => {}
                 Err(error) => return Err(error),
+                Ok(status) if status.is_ending => await_end(&handles(&status))?,
                 Ok(_) => return Ok(client),
             }
         }
@@ -292,11 +294,7 @@ impl Client {
     /// # Errors
     /// If the supervisor cannot be asked, or a process does not end.
     pub fn shutdown(&self, on_event: &mut dyn FnMut(SwitchEvent)) -> Result<Outcome, ClientError> {
-        let status = self.status()?;
-        let handles: Vec<_> = [status.supervisor, status.keeper]
-            .into_iter()
-            .filter_map(|pid| pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok())
-            .collect();
+        let handles = handles(&self.status()?);
         let outcome = match self.stream("/v1/shutdown", None, on_event) {
             // The last words of a process that ends may be lost; that it has ended is what counts.
             Ok(SwitchEvent::Done) | Err(ClientError::Talk(_)) => Outcome::Done,
@@ -304,13 +302,7 @@ impl Client {
             Ok(other) => return Err(ClientError::Answer(format!("{other:?}"))),
             Err(error) => return Err(error),
         };
-        let patience = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
-        for handle in &handles {
-            let ended = poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&patience));
-            if !matches!(ended, Ok(1)) {
-                return Err(ClientError::Silent);
-            }
-        }
+        await_end(&handles)?;
         Ok(outcome)
     }
 
@@ -396,6 +388,23 @@ impl Client {
         body.read_to_string(&mut text).map_err(ClientError::Talk)?;
         Err(ClientError::Refused(text.trim().to_owned()))
     }
+}
+
+/// Supervisor and keeper.
+fn handles(status: &Status) -> Vec<OwnedFd> {
+    let open = |pid| pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok();
+    [status.supervisor, status.keeper].into_iter().filter_map(open).collect()
+}
+
+fn await_end(handles: &[OwnedFd]) -> Result<(), ClientError> {
+    let patience = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
+    for handle in handles {
+        let ended = poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&patience));
+        if !matches!(ended, Ok(1)) {
+            return Err(ClientError::Silent);
+        }
+    }
+    Ok(())
 }
 
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, ClientError> {

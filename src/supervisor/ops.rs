@@ -44,6 +44,7 @@ impl From<Result<(), Failure>> for SwitchEvent {
 /// Starts services and what they need, and waits until each is up.
 pub(super) async fn start(core: &Rc<Core>, names: &[PartName]) -> Result<(), Failure> {
     let _busy = core.alone().await;
+    refuse_at_the_end(core)?;
     let chosen = {
         let inner = core.inner.borrow();
         let chosen = inner.choose(names)?;
@@ -53,6 +54,14 @@ pub(super) async fn start(core: &Rc<Core>, names: &[PartName]) -> Result<(), Fai
     core.inner.borrow_mut().desired.extend(chosen.iter().cloned());
     core.save_desired();
     bring_up(core, &chosen).await
+}
+
+/// Whoever ends everything would wait for ever for what is started meanwhile.
+pub(super) fn refuse_at_the_end(core: &Core) -> Result<(), Failure> {
+    if core.inner.borrow().is_ending {
+        return Err(Failure::from("everything is being stopped".to_owned()));
+    }
+    Ok(())
 }
 
 /// Refuses if an address that a service is to bind is held by somebody who does not stop.
@@ -145,6 +154,7 @@ pub(super) async fn bring_down(core: &Rc<Core>, names: &BTreeSet<PartName>) {
 /// Stops and starts services.
 pub(super) async fn restart(core: &Rc<Core>, names: &[PartName]) -> Result<(), Failure> {
     let _busy = core.alone().await;
+    refuse_at_the_end(core)?;
     let chosen = {
         let inner = core.inner.borrow();
         let chosen = inner.choose(names)?;

@@ -19,7 +19,7 @@ use super::core::Core;
 use super::entry::Entry;
 use super::history;
 use super::message::Run;
-use super::ops::Failure;
+use super::ops::{self, Failure};
 use super::runs::{self, What};
 use super::scope::readable;
 use crate::digest::Digest;
@@ -305,6 +305,7 @@ const MOST: usize = 100;
 
 /// Begins a run of each job that is meant, and waits for their ends.
 pub(super) async fn run_now(core: &Rc<Core>, names: &[PartName]) -> Result<(), Failure> {
+    ops::refuse_at_the_end(core)?;
     let chosen = jobs(core, names)?;
     let mut begun = Vec::new();
     for name in chosen {

@@ -304,6 +304,22 @@ fn an_installation_that_is_shut_down_while_it_starts_in_the_foreground_ends_calm
     life.is_quiet();
 }
 
+#[test]
+fn a_start_waits_for_the_end_of_a_stop_that_is_under_way() {
+    let script = "trap 'sleep 1; exit' TERM; while :; do sleep 0.05; done";
+    let life = Life::of(&format!("[parts.web]\nrecipe = \"command\"\ncommand = [\"/bin/sh\", \"-c\", \"{script}\"]\n"));
+    life.install();
+    let pid = life.pid("web");
+    let mut stop = life.sandbox.command(&["stop", "--quiet"]).spawn().expect("it starts");
+    until("its stop", || (life.service("web")["state"] == "stopping").then_some(()));
+    life.run(&["start"]).success();
+    assert!(stop.wait().expect("an end").success());
+    assert_eq!(life.service("web")["state"], "ready");
+    assert_ne!(life.pid("web"), pid);
+    life.run(&["stop"]).success();
+    life.is_quiet();
+}
+
 /// Numbers of the processes that bear these words in their commands.
 fn with_words(words: &[&str]) -> Vec<i32> {
     let has_all = |pid: &i32| {
