@@ -3,19 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::change::Changes;
 use super::http::{Body, ResponseHead, read_head};
 use super::message::{
     Event, Outcome, ServicesRequest, SignalRequest, Status, SwitchEvent, SwitchOutcome, SwitchRequest,
 };
-use super::reach::{has_keeper, open, private_folder, start_keeper};
+use super::reach::{await_end, handles, has_keeper, open, private_folder, start_keeper};
 use super::socket_path;
 use super::usage::Usage;
 use crate::generation;
@@ -127,7 +123,7 @@ impl Client {
                 // Its keeper was killed, and it ends itself at this moment.
                 Err(error) if error.is_gone() => {}
                 Err(error) => return Err(error),
-                Ok(status) if status.is_ending => await_end(&handles(&status))?,
+                Ok(status) if status.is_ending => await_end(&handles(&status), PATIENCE)?,
                 Ok(_) => return Ok(client),
             }
         }
@@ -302,7 +298,7 @@ impl Client {
             Ok(other) => return Err(ClientError::Answer(format!("{other:?}"))),
             Err(error) => return Err(error),
         };
-        await_end(&handles)?;
+        await_end(&handles, PATIENCE)?;
         Ok(outcome)
     }
 
@@ -388,23 +384,6 @@ impl Client {
         body.read_to_string(&mut text).map_err(ClientError::Talk)?;
         Err(ClientError::Refused(text.trim().to_owned()))
     }
-}
-
-/// Supervisor and keeper.
-fn handles(status: &Status) -> Vec<OwnedFd> {
-    let open = |pid| pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok();
-    [status.supervisor, status.keeper].into_iter().filter_map(open).collect()
-}
-
-fn await_end(handles: &[OwnedFd]) -> Result<(), ClientError> {
-    let patience = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
-    for handle in handles {
-        let ended = poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&patience));
-        if !matches!(ended, Ok(1)) {
-            return Err(ClientError::Silent);
-        }
-    }
-    Ok(())
 }
 
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, ClientError> {

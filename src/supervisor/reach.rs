@@ -1,14 +1,19 @@
 //! How a supervisor is reached: by its socket, which must be its user's own, and through a keeper that starts it.
 
 use std::io::{self, Read as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::client::ClientError;
+use super::message::Status;
 use crate::keeper::proc;
 use crate::layout::Layout;
 
@@ -59,6 +64,24 @@ pub(super) fn start_keeper(layout: &Layout, program: &Path) -> Result<(), Client
         return Ok(());
     }
     Err(ClientError::Start(if said.is_empty() { status.to_string() } else { said.to_owned() }))
+}
+
+/// Supervisor and keeper.
+pub(super) fn handles(status: &Status) -> Vec<OwnedFd> {
+    let open = |pid| pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok();
+    [status.supervisor, status.keeper].into_iter().filter_map(open).collect()
+}
+
+/// Waits until they are gone, for each at most so long.
+pub(super) fn await_end(handles: &[OwnedFd], patience: Duration) -> Result<(), ClientError> {
+    let patience = Timespec { tv_sec: patience.as_secs().cast_signed(), tv_nsec: 0 };
+    for handle in handles {
+        let ended = poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&patience));
+        if !matches!(ended, Ok(1)) {
+            return Err(ClientError::Silent);
+        }
+    }
+    Ok(())
 }
 
 /// A folder that only its owner may enter; one that is there is left as it is.
