@@ -142,8 +142,7 @@ impl<'a> Stay<'a, '_> {
                 // The start may not have been there yet: what it brings up afterwards is stopped as well.
                 Heard::Stopped(_) if !self.is_started => {
                     self.stopping -= 1;
-                    thread::sleep(AGAIN);
-                    self.stop_all(scope);
+                    self.stop_after(AGAIN, scope);
                 }
                 Heard::Stopped(_) if self.stopping > 1 => self.stopping -= 1,
                 Heard::Stopped(done) => return self.failure.take().map_or(done, Err),
@@ -181,9 +180,20 @@ impl<'a> Stay<'a, '_> {
     where
         'a: 'scope,
     {
+        self.stop_after(Duration::ZERO, scope);
+    }
+
+    /// Stops everything in a while; signals are heard meanwhile.
+    fn stop_after<'scope>(&mut self, pause: Duration, scope: &'scope thread::Scope<'scope, '_>)
+    where
+        'a: 'scope,
+    {
         self.stopping += 1;
         let (place, sender) = (self.place, self.sender.clone());
-        scope.spawn(move || drop(sender.send(Heard::Stopped(reach::stop_all(place, &mut |_| {})))));
+        scope.spawn(move || {
+            thread::sleep(pause);
+            drop(sender.send(Heard::Stopped(reach::stop_all(place, &mut |_| {}))));
+        });
     }
 
     /// Everything is up, unless somebody ends it already.
