@@ -11,7 +11,7 @@ use super::http::{Body, ResponseHead, read_head};
 use super::message::{
     Event, Outcome, ServicesRequest, SignalRequest, Status, SwitchEvent, SwitchOutcome, SwitchRequest,
 };
-use super::reach::{await_end, handles, has_keeper, open, private_folder, start_keeper};
+use super::reach::{answers, await_end, handles, has_keeper, open, private_folder, start_keeper};
 use super::socket_path;
 use super::usage::Usage;
 use crate::generation;
@@ -91,24 +91,26 @@ impl Client {
     /// If there is one that cannot be reached, or the socket is somebody else's.
     pub fn connect(layout: &Layout) -> Result<Option<Self>, ClientError> {
         let Some(path) = socket_path(layout) else { return Ok(None) };
+        let found = || Ok(answers(&path)?.then(|| Self { layout: layout.clone(), path: path.clone() }));
+        if let Some(client) = found()? {
+            return Ok(Some(client));
+        }
+        // Between two supervisors the keeper is there, and starts the next one at this moment. Only then it is watched for: the end
+        // of a watch takes ten milliseconds in the kernel, more than all else that is done here.
+        let Some(changes) = path.parent().filter(|_| has_keeper(layout)).and_then(|run| Changes::of(run).ok()) else {
+            return Ok(None);
+        };
         let end = Instant::now() + BETWEEN;
         loop {
             // The watch stands before the question, so that no change falls between.
-            let changes = path.parent().and_then(|run| Changes::of(run).ok());
-            match open(&path) {
-                Ok(_) => return Ok(Some(Self { layout: layout.clone(), path })),
-                Err(ClientError::Connect { source, .. })
-                    if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) =>
-                {
-                    // Between two supervisors: the keeper is there, and starts the next one at this moment.
-                    let left = end.saturating_duration_since(Instant::now());
-                    match changes.filter(|_| !left.is_zero() && has_keeper(layout)) {
-                        Some(changes) => changes.wait(left.min(GLANCE)).map_err(ClientError::Talk)?,
-                        None => return Ok(None),
-                    }
-                }
-                Err(error) => return Err(error),
+            if let Some(client) = found()? {
+                return Ok(Some(client));
             }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() || !has_keeper(layout) {
+                return Ok(None);
+            }
+            changes.wait(left.min(GLANCE)).map_err(ClientError::Talk)?;
         }
     }
 
@@ -138,9 +140,8 @@ impl Client {
         let mut kept = Instant::now();
         let end = kept + PATIENCE;
         let run = layout.run().canonicalize().map_err(ClientError::Talk)?;
+        let mut changes: Option<Changes> = None;
         loop {
-            // The watch stands before the question, so that no change falls between.
-            let changes = Changes::of(&run).map_err(ClientError::Talk)?;
             if let Some(client) = Self::connect(layout)? {
                 return Ok(client);
             }
@@ -153,7 +154,11 @@ impl Client {
             } else if now - kept > UNKEPT {
                 return Err(ClientError::Ended);
             }
-            changes.wait(GLANCE).map_err(ClientError::Talk)?;
+            match &changes {
+                Some(changes) => changes.wait(GLANCE).map_err(ClientError::Talk)?,
+                // The watch stands before the next question, so that no change falls between.
+                None => changes = Some(Changes::of(&run).map_err(ClientError::Talk)?),
+            }
         }
     }
 

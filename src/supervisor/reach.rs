@@ -34,6 +34,19 @@ pub(super) fn open(path: &Path) -> Result<UnixStream, ClientError> {
     Ok(stream)
 }
 
+/// Whether somebody answers there.
+pub(super) fn answers(path: &Path) -> Result<bool, ClientError> {
+    match open(path) {
+        Ok(_) => Ok(true),
+        Err(ClientError::Connect { source, .. })
+            if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Runs the keeper's entry, which leaves this session by itself and at once. What it has to say until its supervisor is up
 /// comes back over its standard error.
 pub(super) fn start_keeper(layout: &Layout, program: &Path) -> Result<(), ClientError> {
