@@ -16,6 +16,15 @@ use crate::checkpoint;
 /// # Errors
 /// What creating, writing, syncing or renaming fails with; the old file is then as before.
 pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    write_whole(path, bytes, mode)?;
+    sync_folder(path.parent().unwrap_or(path))
+}
+
+/// As [`write_atomic`], but the name is durable only once its folder is synced: for all but the last of several files of a folder.
+///
+/// # Errors
+/// As [`write_atomic`].
+pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let folder = path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let mut file = tempfile::Builder::new().prefix(&temporary_prefix()).tempfile_in(folder)?;
     file.write_all(bytes)?;
@@ -23,7 +32,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     file.as_file().sync_all()?;
     checkpoint::pass("write-before-rename");
     file.persist(path).map_err(|error| error.error)?;
-    sync_folder(folder)
+    Ok(())
 }
 
 /// Makes `link` point to `target` by one rename.

@@ -12,7 +12,7 @@ pub mod stamp;
 pub mod tree;
 pub mod walk;
 
-pub use atomic::{remove_temporaries, replace_link, write_atomic};
+pub use atomic::{remove_temporaries, replace_link, write_atomic, write_whole};
 pub use document::{DocumentError, TomlDocument};
 pub use folder::private_folder;
 pub use known::Known;

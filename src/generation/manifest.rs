@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint;
 use crate::digest::Digest;
-use crate::fs::{remove_tree, write_atomic};
+use crate::fs::{remove_tree, write_atomic, write_whole};
 use crate::generation::Revision;
 use crate::layout::Layout;
 use crate::name::PartName;
@@ -148,10 +148,11 @@ impl Manifest {
             remove_tree(&folder)?;
         }
         std::fs::create_dir_all(&folder)?;
-        write_atomic(&folder.join("services.json"), &json(services)?, 0o600)?;
-        write_atomic(&folder.join("jove.lock"), lock.as_bytes(), 0o644)?;
-        write_atomic(&folder.join("revision.json"), &json(&Revision::of(self))?, 0o644)?;
-        Status::Prepared.write(layout, self.generation)?;
+        // All of these names are durable with the last one.
+        write_whole(&folder.join("services.json"), &json(services)?, 0o600)?;
+        write_whole(&folder.join("jove.lock"), lock.as_bytes(), 0o644)?;
+        write_whole(&folder.join("revision.json"), &json(&Revision::of(self))?, 0o644)?;
+        write_whole(&folder.join("status.json"), &json(&Status::Prepared)?, 0o644)?;
         write_atomic(&folder.join("manifest.json"), &json(self)?, 0o644)?;
         checkpoint::pass("generation-after-write");
         Ok(())
