@@ -13,7 +13,7 @@
 //! | 3 | [`recipe`], [`lock`], [`generation`], [`state`], [`keeper`] |
 //! | 2 | [`dump`], [`profile`], [`graph`], [`service`], [`store`], and where software comes from: [`pypi`], [`provider`] |
 //! | 1 | [`net`], [`archive`], [`certificate`], [`template`], [`process`], [`sandbox`] |
-//! | 0 | [`checkpoint`], [`condition`], [`diagnostic`], [`digest`], [`exec`], [`fs`], [`host`], [`layout`], [`memory`], [`name`], [`platform`], [`progress`], [`text`] |
+//! | 0 | [`checkpoint`], [`condition`], [`diagnostic`], [`digest`], [`exec`], [`fs`], [`host`], [`layout`], [`listener`], [`memory`], [`name`], [`platform`], [`progress`], [`text`] |
 //!
 //! Files on the user's disk and the modules that own them: see [`layout`].
 
@@ -33,6 +33,7 @@ pub mod graph;
 pub mod host;
 pub mod keeper;
 pub mod layout;
+pub mod listener;
 pub mod lock;
 pub mod memory;
 pub mod name;

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::ops::RangeInclusive;
 
-use super::port::ports_in_use;
 use super::{SecretWord, State, state_key};
 use crate::digest::Digest;
+use crate::listener::ports_in_use;
 use crate::name::{OptionName, PartName};
 use crate::text::SecretRef;
 

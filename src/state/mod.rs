@@ -7,7 +7,6 @@ pub mod allot;
 mod crash_tests;
 pub mod identity;
 pub mod ledger;
-pub mod port;
 pub mod registry;
 pub mod run;
 pub mod secret;
@@ -21,7 +20,6 @@ use std::path::PathBuf;
 pub use allot::Allotter;
 pub use identity::{Identity, IdentityError, machine_id};
 pub use ledger::Ledger;
-pub use port::{Holder, who_holds};
 pub use registry::Registry;
 pub use secret::{SecretEntry, SecretWord};
 

@@ -4,14 +4,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::keeper::proc;
-
-/// A listening socket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Listener {
-    address: SocketAddr,
-    user: u32,
-    inode: u64,
-}
+use crate::listener::{clash, listeners};
 
 /// Who holds an address: a line for people. The keeper does not count, nor do processes with one of `ours` as their mark: they
 /// are about to stop.
@@ -32,8 +25,8 @@ pub(super) fn holder(address: &str, ours: &[u64], keeper: i32) -> Option<String>
         return unix_listeners(path).into_iter().find_map(|inode| named(inode, None));
     }
     let wanted = parse(address)?;
-    let listeners = ["/proc/net/tcp", "/proc/net/tcp6"].iter().flat_map(|path| read(path));
-    listeners
+    listeners()
+        .into_iter()
         .filter(|listener| clash(listener.address, wanted))
         .find_map(|listener| named(listener.inode, Some(listener.user)))
 }
@@ -62,44 +55,6 @@ fn parse(address: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(host, port.parse().ok()?))
 }
 
-/// Whether two sockets cannot both be bound.
-fn clash(a: SocketAddr, b: SocketAddr) -> bool {
-    let whole = |address: SocketAddr| address.ip().is_unspecified();
-    a.port() == b.port()
-        && (a.ip().to_canonical() == b.ip().to_canonical()
-            || (whole(a) && (a.is_ipv6() || b.is_ipv4()))
-            || (whole(b) && (b.is_ipv6() || a.is_ipv4())))
-}
-
-fn read(path: &str) -> Vec<Listener> {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    text.lines().skip(1).filter_map(parse_line).collect()
-}
-
-fn parse_line(line: &str) -> Option<Listener> {
-    /// `TCP_LISTEN`.
-    const LISTEN: &str = "0A";
-    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-    if *fields.get(3)? != LISTEN {
-        return None;
-    }
-    let (host, port) = fields.get(1)?.split_once(':')?;
-    // Each group of eight digits is a word in the machine's own order of bytes.
-    let mut bytes = Vec::new();
-    for start in (0..host.len()).step_by(8) {
-        bytes.extend(u32::from_str_radix(host.get(start..start + 8)?, 16).ok()?.to_ne_bytes());
-    }
-    let ip = match bytes.len() {
-        4 => IpAddr::from(<[u8; 4]>::try_from(bytes).ok()?),
-        _ => IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?),
-    };
-    Some(Listener {
-        address: SocketAddr::new(ip, u16::from_str_radix(port, 16).ok()?),
-        user: fields.get(7)?.parse().ok()?,
-        inode: fields.get(9)?.parse().ok()?,
-    })
-}
-
 fn processes_with(inode: u64) -> Vec<i32> {
     let wanted = format!("socket:[{inode}]");
     let has_it = |pid: &i32| {
@@ -113,7 +68,7 @@ fn processes_with(inode: u64) -> Vec<i32> {
 mod tests {
     use std::net::TcpListener;
 
-    use super::{clash, holder, parse};
+    use super::holder;
 
     #[test]
     fn a_held_port_names_its_holder() {
@@ -134,20 +89,5 @@ mod tests {
         assert_eq!(holder(&unix, &[], 0), None);
         let _listener = std::os::unix::net::UnixListener::bind(path).expect("bind");
         assert!(holder(&unix, &[], 0).is_some_and(|named| named.contains(&format!("(pid {pid})"))));
-    }
-
-    #[test]
-    fn addresses_that_clash() {
-        for (a, b, expected) in [
-            ("127.0.0.1:80", "127.0.0.1:80", true),
-            ("127.0.0.1:80", "127.0.0.1:81", false),
-            ("127.0.0.1:80", "127.0.0.2:80", false),
-            ("0.0.0.0:80", "127.0.0.1:80", true),
-            ("[::]:80", "127.0.0.1:80", true),
-            ("0.0.0.0:80", "[::1]:80", false),
-            ("[::1]:80", "127.0.0.1:80", false),
-        ] {
-            assert_eq!(clash(parse(a).expect(a), parse(b).expect(b)), expected, "{a} {b}");
-        }
     }
 }
