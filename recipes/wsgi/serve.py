@@ -82,6 +82,7 @@ def parse(arguments):
         help="as --static, for files that users make: no browser runs a script in them",
     )
     parser.add_argument("--health", metavar="PATH", help="must be answered with 200 to 399 before listening")
+    parser.add_argument("--check", action="store_true", help="do not serve: end with 0 if it could be loaded and is well")
     parser.add_argument("--threads", type=int, default=8, help="requests that are worked on at once")
     parser.add_argument("--max-body", type=int, default=50 << 20, metavar="BYTES")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="patience with a slow client")
@@ -1000,6 +1001,9 @@ def main(arguments):
             problem = ours("first").ask(application, url, options.health)
             if problem:
                 raise Unloadable(problem)
+        if options.check:
+            end_jobs()
+            return 0
         server = Server(options, application)
         server.listen()
     except Unloadable as error:

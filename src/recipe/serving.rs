@@ -50,7 +50,7 @@ impl Evaluator<'_, '_> {
         };
         let (listens, sockets, (reload, reload_shows)) = (listens?, sockets?, reload?);
         if let (false, Some(written)) = (sockets.is_none(), &form.listens.as_ref().or(form.sockets.as_ref())) {
-            self.can_be_held(place, &listens, written)?;
+            self.can_be_shared(place, sockets, &listens, written)?;
         }
         Ok(Serving {
             overlap: overlap?.unwrap_or(!sockets.is_none()) && !sockets.is_none(),
@@ -65,15 +65,26 @@ impl Evaluator<'_, '_> {
         })
     }
 
-    fn can_be_held(&mut self, place: &Place<'_>, listens: &[String], written: &Written) -> Result<(), Failed> {
-        if listens.is_empty() {
-            let said = "`sockets` are held for a service, but `listens` says no address";
-            return Err(self.say(place, Diagnostic::error(said).at(&written.1, "")));
-        }
-        match listens.iter().find_map(|text| text.parse::<Address>().err()) {
-            Some(wrong) => Err(self.say(place, Diagnostic::error(wrong.to_string()).at(&written.1, ""))),
-            None => Ok(()),
-        }
+    /// Whether several processes can serve what is listened on.
+    fn can_be_shared(
+        &mut self,
+        place: &Place<'_>,
+        sockets: Sockets,
+        listens: &[String],
+        written: &Written,
+    ) -> Result<(), Failed> {
+        let wrong = |text: &String| match text.parse::<Address>() {
+            Ok(Address::Unix(_)) if !sockets.are_held() => Some(format!(
+                "`{text}` cannot be listened on by two processes that open it themselves: `reuse-port` is for TCP alone"
+            )),
+            Ok(_) => None,
+            Err(wrong) => Some(wrong.to_string()),
+        };
+        let said = match listens {
+            [] => Some("`sockets` says how a service comes by its sockets, but `listens` says no address".to_owned()),
+            listens => listens.iter().find_map(wrong),
+        };
+        said.map_or(Ok(()), |said| Err(self.say(place, Diagnostic::error(said).at(&written.1, ""))))
     }
 
     fn sockets(&mut self, place: &Place<'_>, written: Option<&Written>) -> Result<Sockets, Failed> {
@@ -134,7 +145,7 @@ impl Evaluator<'_, '_> {
         };
         let wrong = match count {
             1 => return Ok(1),
-            2..=MOST if spec.sockets.is_none() && !spec.listens.is_empty() => {
+            2..=MOST if !spec.sockets.are_held() && !spec.listens.is_empty() => {
                 format!("{count} instances cannot all listen on {}: it must be held for them", spec.listens.join(", "))
             }
             2..=MOST => return Ok(u32::try_from(count).unwrap_or(1)),

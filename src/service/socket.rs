@@ -1,4 +1,4 @@
-//! Listening sockets that are held for a service, and the addresses they are at.
+//! How a service comes by its listening sockets, and the addresses they are at.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -15,6 +15,8 @@ pub enum Sockets {
     ListenFds,
     /// From descriptor 3 on, as `NGINX="3;4;"` says.
     Nginx,
+    /// It opens them itself, and its successor beside it: each has a socket of its own at the same address (`SO_REUSEPORT`).
+    ReusePort,
     /// It opens them itself.
     #[default]
     None,
@@ -22,13 +24,23 @@ pub enum Sockets {
 
 impl Sockets {
     /// All, with their words.
-    pub const WORDS: [(&'static str, Self); 3] =
-        [("listen-fds", Self::ListenFds), ("nginx", Self::Nginx), ("none", Self::None)];
+    pub const WORDS: [(&'static str, Self); 4] = [
+        ("listen-fds", Self::ListenFds),
+        ("nginx", Self::Nginx),
+        ("reuse-port", Self::ReusePort),
+        ("none", Self::None),
+    ];
 
-    /// Whether none is held.
+    /// Whether several processes cannot listen at one address.
     #[must_use]
     pub const fn is_none(&self) -> bool {
         matches!(self, Self::None)
+    }
+
+    /// Whether the keeper holds them.
+    #[must_use]
+    pub const fn are_held(self) -> bool {
+        matches!(self, Self::ListenFds | Self::Nginx)
     }
 }
 

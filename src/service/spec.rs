@@ -84,7 +84,7 @@ pub struct ServiceSpec {
     pub urls: Vec<String>,
     /// Addresses (`127.0.0.1:5000`, `unix:/run/a.sock`) that it listens on: found busy, they are named before anything starts.
     pub listens: Vec<String>,
-    /// Whether `listens` are held for it, and how they are given to it.
+    /// Whether `listens` are held for it, and how they are given to it; or whether several processes can listen there.
     #[serde(default, skip_serializing_if = "Sockets::is_none")]
     pub sockets: Sockets,
     /// Whether a new process of it may run beside the old one, so that it is replaced without a gap.
@@ -172,13 +172,19 @@ impl ServiceSpec {
     /// Whether a process of `new` can be started while one of this runs, so that there is no gap between them.
     #[must_use]
     pub fn may_be_followed_by(&self, new: &Self) -> bool {
-        self.overlap && new.overlap && !self.held().is_empty() && !new.held().is_empty()
+        self.may_overlap() && new.may_overlap() && self.sockets.are_held() == new.sockets.are_held()
+    }
+
+    /// Whether two processes of it can run at once.
+    #[must_use]
+    pub fn may_overlap(&self) -> bool {
+        self.overlap && !self.sockets.is_none() && !self.listens.is_empty()
     }
 
     /// The addresses that are held for it.
     #[must_use]
     pub fn held(&self) -> &[String] {
-        if self.sockets.is_none() { &[] } else { &self.listens }
+        if self.sockets.are_held() { &self.listens } else { &[] }
     }
 
     /// The digest of what it reads when it is told to: it is reloaded if this changes and nothing else does.

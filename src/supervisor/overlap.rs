@@ -1,6 +1,6 @@
-//! New before old: a service whose sockets are held is replaced without a gap. The running process is set aside, another is
-//! started beside it and gets ready, and only then the former one is told to stop. Should the new one not get ready, it goes and
-//! the former is the service again, as if nothing had happened.
+//! New before old: a service whose sockets are held, or that shares its port with its successor, is replaced without a gap. The
+//! running process is set aside, another is started beside it and gets ready, and only then the former one is told to stop. Should
+//! the new one not get ready, it goes and the former is the service again, as if nothing had happened.
 //!
 //! The two have names of their own with the keeper (`web` and `web--next`, in turn), so that each has its own lease, mark and
 //! output; both write into the service's one log.
@@ -162,8 +162,7 @@ impl Inner {
     pub(super) fn may_overlap(&self, name: &PartName) -> bool {
         self.entries.get(name).is_some_and(|entry| {
             entry.spec.name == *name
-                && entry.spec.overlap
-                && !entry.spec.held().is_empty()
+                && entry.spec.may_overlap()
                 && entry.spec.held().iter().all(|address| !self.unheld.contains(address))
                 && entry.life.phase == Phase::Ready
                 && !self.entries.contains_key(&elder(name))

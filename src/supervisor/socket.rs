@@ -7,6 +7,7 @@ use std::rc::Rc;
 use tokio::sync::{MutexGuard, oneshot};
 
 use super::core::Core;
+use super::entry::Entry;
 use super::ops::{self, Failure};
 use crate::keeper::message::Request;
 use crate::name::PartName;
@@ -86,10 +87,19 @@ impl Core {
 
     /// Closes sockets that no service is meant to serve: whoever calls is refused at once and does not wait for ever.
     pub(super) fn release_idle(&self) {
+        self.release_all_but(|entry| !entry.life.is_down());
+    }
+
+    /// Closes sockets that are held for no service any more: another may open one there itself.
+    pub(super) fn release_former(&self) {
+        self.release_all_but(|_| true);
+    }
+
+    fn release_all_but(&self, serves: impl Fn(&Entry) -> bool) {
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;
         let served: BTreeSet<&String> =
-            inner.entries.values().filter(|entry| !entry.life.is_down()).flat_map(|entry| entry.spec.held()).collect();
+            inner.entries.values().filter(|entry| serves(entry)).flat_map(|entry| entry.spec.held()).collect();
         let (keep, idle) = inner.held.iter().cloned().partition(|address| served.contains(address));
         drop(served);
         inner.held = keep;

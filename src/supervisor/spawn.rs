@@ -96,7 +96,7 @@ fn tell_of_sockets(spec: &ServiceSpec, vars: &mut BTreeMap<String, String>) {
         Sockets::Nginx => {
             vars.insert("NGINX".to_owned(), (3..3 + count).map(|number| format!("{number};")).collect());
         }
-        Sockets::None => {}
+        Sockets::ReusePort | Sockets::None => {}
     }
 }
 

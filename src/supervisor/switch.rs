@@ -170,6 +170,7 @@ pub(super) async fn settle_into(core: &Rc<Core>, target: Services) {
         }
         inner.services = target;
     }
+    core.release_former();
     core.changed.notify_waiters();
 }
 

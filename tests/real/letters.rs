@@ -2,9 +2,10 @@
 //! ordinary user, programs from Debian packages.
 
 use crate::home::{Home, kill};
-use crate::production::{PRODUCTION, ask, home, named};
+use crate::production::{PRODUCTION, ask, certificate, home, named};
 
 const LETTERS: &str = include_str!("letters/letters.py");
+const VISIT: &str = include_str!("letters/visit.py");
 
 fn office() -> Option<Home> {
     let mut home = home()?;
@@ -56,17 +57,51 @@ fn apache_serves_what_mariadb_keeps() {
 }
 
 fn is_updated_or_put_back(home: &Home, says: &dyn Fn(&str, u32) -> String) {
-    home.write("letters.py", LETTERS.replace("first edition", "second edition"));
-    home.run(&[&["update"], PRODUCTION].concat()).success();
+    nobody_notices(home, || {
+        home.write("letters.py", LETTERS.replace("first edition", "second edition"));
+        home.run(&[&["update"], PRODUCTION].concat()).success();
+        for (from, to, told) in [
+            (
+                "return \"well\"",
+                "return 1 / 0",
+                "the application answers `/post/health` with 500 INTERNAL SERVER ERROR",
+            ),
+            ("import pymysql", "import nothing", "No module named 'nothing'"),
+        ] {
+            home.write("letters.py", LETTERS.replace(from, to));
+            let failed = home.run(&[&["update"], PRODUCTION].concat()).code(1);
+            assert!(failed.stderr().contains(told), "{}", failed.stderr());
+        }
+        home.write("letters.py", LETTERS.replace("first edition", "second edition"));
+        home.run(&[&["restart", "app"], PRODUCTION].concat()).success();
+    });
     assert_eq!(text(home, ""), says("second edition", 2));
-    for (from, to) in [("return \"well\"", "return 1 / 0"), ("import pymysql", "import nothing")] {
-        home.write("letters.py", LETTERS.replace(from, to));
-        let failed = home.run(&[&["update"], PRODUCTION].concat()).code(1);
-        assert!(failed.stderr().contains("/post/health"), "{}", failed.stderr());
-        assert!(text(home, "health") == "well", "{to}");
-    }
-    home.write("letters.py", LETTERS.replace("first edition", "second edition"));
     home.run(PRODUCTION).success();
+}
+
+/// Somebody visits the site all the while.
+fn nobody_notices(home: &Home, happens: impl FnOnce()) {
+    // Beside the project, whose files are all installed.
+    let (client, open) = (home.path("visit.py"), home.path("open"));
+    std::fs::write(&client, VISIT).unwrap();
+    std::fs::write(&open, "").unwrap();
+    let certificate = certificate(home, PRODUCTION).display().to_string();
+    let (_, called) = site(home);
+    let host = called.trim_start_matches("https://");
+    let port = host.rsplit(':').next().unwrap();
+    let (client, file) = (client.to_str().unwrap(), open.to_str().unwrap());
+    let command = ["--", "python", client, &certificate, host, port, "/post/health", file];
+    let visits = std::thread::scope(|scope| {
+        let visits = scope.spawn(|| home.run(&[&["run", "env"], PRODUCTION, &command].concat()).success());
+        // Also where it fails the visits come to an end.
+        let happened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(happens));
+        std::fs::remove_file(&open).unwrap();
+        let visits = visits.join().unwrap();
+        happened.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        visits
+    });
+    std::fs::remove_file(client).unwrap();
+    assert_eq!(visits.stdout(), "all were answered\n");
 }
 
 fn is_dumped_and_loaded(home: &Home, says: &dyn Fn(&str, u32) -> String) {

@@ -22,7 +22,7 @@ pub fn home() -> Option<Home> {
 }
 
 /// The site's own certificate.
-fn certificate(home: &Home, place: &[&str]) -> PathBuf {
+pub fn certificate(home: &Home, place: &[&str]) -> PathBuf {
     let prefix = home.status(place)["prefix"].as_str().unwrap().to_owned();
     Path::new(&prefix).join("var/web/tls/certificate.pem")
 }

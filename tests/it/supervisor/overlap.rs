@@ -3,11 +3,11 @@
 use std::fs;
 use std::time::Duration;
 
-use jove_install::service::{Probe, ProbeKind, ServiceSpec};
+use jove_install::service::{Probe, ProbeKind, ServiceSpec, Sockets};
 use jove_install::supervisor::{Outcome, ServiceState, SwitchOutcome};
 use jove_install::text::Text;
 
-use super::sockets::{SERVER, call, free_address, serving, under_load};
+use super::sockets::{SERVER, call, free_address, serving, under_load, under_load_by};
 use super::{Prefix, kill, named, start_with_checkpoint, until};
 
 /// A server that says that it is ready, and writes down when it comes and goes. It cannot start while a file `broken` is there.
@@ -128,6 +128,61 @@ fn a_switch_that_is_killed_anywhere_leaves_one_that_serves() {
         assert_eq!(call(&address).expect("answer"), format!("two {pid} web"), "{checkpoint}");
         assert_eq!(processes(&prefix, "web"), [pid], "{checkpoint}");
     }
+}
+
+/// The same server with a socket of its own, beside which another may listen.
+fn sharing(prefix: &Prefix, address: &str, word: &str) -> ServiceSpec {
+    let mut spec = overlapping(prefix, address, word);
+    let script = spec.command.pop().and_then(|text| text.as_plain().map(str::to_owned)).expect("script");
+    let held = "assert os.environ['LISTEN_PID'] == str(os.getpid()), os.environ['LISTEN_PID']
+count = int(os.environ['LISTEN_FDS'])
+sockets = [socket.socket(fileno=3 + number) for number in range(count)]
+";
+    let own = "assert 'LISTEN_FDS' not in os.environ
+host, port = os.environ['ADDRESS'].split(':')
+sockets = [socket.socket()]
+for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT): sockets[0].setsockopt(socket.SOL_SOCKET, option, 1)
+sockets[0].bind((host, int(port)))
+sockets[0].listen(100)
+";
+    assert!(script.contains(held), "{script}");
+    spec.command.push(Text::literal(script.replace(held, own).replace("os.environ['LISTEN_FDNAMES']", "'web'")));
+    spec.vars.insert("ADDRESS".into(), Text::literal(address));
+    ServiceSpec { sockets: Sockets::ReusePort, ..spec }
+}
+
+/// Somebody listens at each moment. Callers who waited for the one that went are cut off, as the kernel has it, and call again.
+#[test]
+fn a_port_that_is_shared_is_never_without_a_listener() {
+    let prefix = Prefix::new();
+    let address = free_address();
+    prefix.generation(1, vec![sharing(&prefix, &address, "one")]);
+    prefix.commit(1);
+    let patient = || match call(&address) {
+        Err(error) if error.kind() != std::io::ErrorKind::ConnectionRefused => call(&address),
+        answer => answer,
+    };
+    let mut pids = vec![prefix.pid("web")];
+    under_load_by(&patient, || {
+        assert_eq!(restart(&prefix), Outcome::Done);
+        pids.push(prefix.pid("web"));
+        prefix.generation(2, vec![sharing(&prefix, &address, "two")]);
+        prefix.commit(2);
+        pids.push(prefix.pid("web"));
+    });
+    let mut expected = vec![format!("up {}", pids[0])];
+    expected.extend(pids.windows(2).flat_map(|pair| [format!("up {}", pair[1]), format!("down {}", pair[0])]));
+    assert_eq!(order(&prefix), expected, "each was ready before the former went");
+    assert_eq!(call(&address).expect("answer"), format!("two {} web", pids[2]));
+    // To a socket that the keeper holds there is no such way, and none back: one is closed before the other is opened.
+    prefix.generation(3, vec![overlapping(&prefix, &address, "three")]);
+    prefix.commit(3);
+    let third = prefix.pid("web");
+    assert_eq!(order(&prefix)[5..], [format!("down {}", pids[2]), format!("up {third}")]);
+    prefix.generation(4, vec![sharing(&prefix, &address, "four")]);
+    prefix.commit(4);
+    assert_eq!(call(&address).expect("answer"), format!("four {} web", prefix.pid("web")));
+    assert_eq!(processes(&prefix, "web"), [prefix.pid("web")]);
 }
 
 #[test]

@@ -66,12 +66,17 @@ pub fn call(address: &str) -> std::io::Result<String> {
     if text.is_empty() { Err(std::io::Error::other("cut off")) } else { Ok(text) }
 }
 
-/// Calls again and again from four sides while something happens; nobody may be refused.
+/// Calls again and again from four sides while something happens; nobody may be refused or cut off.
 pub fn under_load(address: &str, happens: impl FnOnce()) {
+    under_load_by(&|| call(address), happens);
+}
+
+/// The same, by callers that call in their own way.
+pub fn under_load_by(call: &(impl Fn() -> std::io::Result<String> + Sync), happens: impl FnOnce()) {
     let (is_over, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
     let calls = || {
         while !is_over.load(Ordering::Relaxed) {
-            call(address)?;
+            call()?;
             answered.fetch_add(1, Ordering::Relaxed);
         }
         Ok::<(), std::io::Error>(())
