@@ -82,8 +82,11 @@ pub enum KeeperError {
     },
 }
 
+/// What a keeper says that finds another one.
+pub const TAKEN: &str = "another keeper has it";
+
 /// Runs the keeper of the prefix at `root` until it is told to shut down: leaves the session of the caller, takes over what runs, and
-/// starts `program internal-supervisor --root ROOT`. Returns at once, well, if another keeper has the prefix.
+/// starts `program internal-supervisor --root ROOT`. Returns at once, well, if another keeper has the prefix, and says [`TAKEN`].
 ///
 /// What it has to say goes to standard error until the supervisor's control socket is there, then to `log/supervisor.log`.
 ///
@@ -105,7 +108,10 @@ pub fn run(root: &Path, program: &Path) -> Result<(), KeeperError> {
         Some((left, lock)) => (Some(left), Some(lock)),
         None => (None, take_lock(&run.join("keeper.lock"))?),
     };
-    let Some(lock) = lock else { return Ok(()) };
+    let Some(lock) = lock else {
+        eprintln!("{TAKEN}");
+        return Ok(());
+    };
     private_folder(&lease::folder(&run))?;
     let log = open_log(&layout.log().join("supervisor.log"))?;
     // A failure from here on is seen by both, whoever started the keeper and whoever reads its log.

@@ -11,7 +11,7 @@ use super::http::{Body, ResponseHead, read_head};
 use super::message::{
     Event, Outcome, ServicesRequest, SignalRequest, Status, SwitchEvent, SwitchOutcome, SwitchRequest,
 };
-use super::reach::{answers, await_end, handles, has_keeper, open, private_folder, start_keeper};
+use super::reach::{Begun, answers, await_end, handles, has_keeper, open, private_folder, start_keeper};
 use super::socket_path;
 use super::usage::Usage;
 use crate::generation;
@@ -26,6 +26,9 @@ const BETWEEN: Duration = Duration::from_secs(5);
 
 /// How long there may be no keeper while a supervisor is waited for: one that has just begun has not yet written who it is.
 const UNKEPT: Duration = Duration::from_secs(2);
+
+/// How many keepers are started one after the other where each finds another that ends.
+const TRIES: u32 = 3;
 
 /// A change that was missed is found after this long.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -132,8 +135,14 @@ impl Client {
         for folder in [layout.run(), layout.log()] {
             private_folder(&folder).map_err(|error| ClientError::Start(format!("{}: {error}", folder.display())))?;
         }
-        start_keeper(layout, program)?;
-        Self::await_socket(layout)
+        // A keeper that was found may have been about to end. With one of our own it is otherwise: somebody ended what we began.
+        let mut tries = 1;
+        loop {
+            match (start_keeper(layout, program)?, Self::await_socket(layout)) {
+                (Begun::Another, Err(ClientError::Ended)) if tries < TRIES => tries += 1,
+                (_, reached) => return reached,
+            }
+        }
     }
 
     fn await_socket(layout: &Layout) -> Result<Self, ClientError> {

@@ -14,7 +14,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::client::ClientError;
 use super::message::Status;
-use crate::keeper::proc;
+use crate::keeper::{TAKEN, proc};
 use crate::layout::Layout;
 
 /// Whether a keeper lives that starts a supervisor whenever there is none.
@@ -47,9 +47,18 @@ pub(super) fn answers(path: &Path) -> Result<bool, ClientError> {
     }
 }
 
+/// What came of starting a keeper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begun {
+    /// It begins.
+    Ours,
+    /// There was one already, which may be about to end.
+    Another,
+}
+
 /// Runs the keeper's entry, which leaves this session by itself and at once. What it has to say until its supervisor is up
 /// comes back over its standard error.
-pub(super) fn start_keeper(layout: &Layout, program: &Path) -> Result<(), ClientError> {
+pub(super) fn start_keeper(layout: &Layout, program: &Path) -> Result<Begun, ClientError> {
     let failed = |error: io::Error| ClientError::Start(format!("{}: {error}", program.display()));
     let mut keeper = Command::new(program)
         .arg("internal-keeper")
@@ -72,11 +81,12 @@ pub(super) fn start_keeper(layout: &Layout, program: &Path) -> Result<(), Client
     if matches!(status.signal(), Some(SIGHUP | SIGINT | SIGTERM)) {
         return Err(ClientError::Ended);
     }
-    let said = said.trim();
-    if said.is_empty() && status.success() {
-        return Ok(());
+    match said.trim() {
+        "" if status.success() => Ok(Begun::Ours),
+        TAKEN => Ok(Begun::Another),
+        "" => Err(ClientError::Start(status.to_string())),
+        said => Err(ClientError::Start(said.to_owned())),
     }
-    Err(ClientError::Start(if said.is_empty() { status.to_string() } else { said.to_owned() }))
 }
 
 /// Supervisor and keeper.

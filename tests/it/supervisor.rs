@@ -29,6 +29,7 @@ use jove_install::service::{Kind, LogPolicy, Need, Probe, ProbeKind, Promise, Re
 use jove_install::supervisor::logs::{self, Wanted};
 use jove_install::supervisor::{Client, Outcome, ServiceState, ServiceStatus, SwitchEvent, SwitchOutcome};
 use jove_install::text::Text;
+use rustix::fs::{FlockOperation, flock, inotify};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A prefix without anything but generations of services.
@@ -275,6 +276,28 @@ fn keepers_that_are_killed_one_after_the_other_are_replaced() {
     kill(web);
     until("a new process", || prefix.status("web").pid.filter(|pid| *pid != web));
     assert_eq!(prefix.client().status().expect("status").keeper, keeper, "and it stays");
+}
+
+/// Another keeper has the prefix still, and nothing else: it is past the point where it would start a supervisor.
+#[test]
+fn a_start_that_finds_a_keeper_about_to_end_begins_its_own() {
+    let prefix = Prefix::new();
+    prefix.generation(1, vec![prefix.service("web", FOREVER)]);
+    fs::create_dir_all(prefix.layout.run()).expect("run");
+    let path = prefix.layout.run().join("keeper.lock");
+    let lock = fs::File::create(&path).expect("lock");
+    flock(&lock, FlockOperation::LockExclusive).expect("lock");
+    let watch = inotify::init(inotify::CreateFlags::CLOEXEC).expect("inotify");
+    inotify::add_watch(&watch, &path, inotify::WatchFlags::CLOSE_WRITE).expect("watch");
+    std::thread::scope(|scope| {
+        let reached = scope.spawn(|| prefix.client().status());
+        // One came, found it taken, and went.
+        rustix::io::read(&watch, &mut [0_u8; 256]).expect("news");
+        fs::remove_file(&path).expect("remove");
+        drop(lock);
+        reached.join().expect("thread").expect("status");
+    });
+    prefix.commit(1);
 }
 
 #[test]
