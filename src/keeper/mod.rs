@@ -142,6 +142,12 @@ fn private_folder(path: &Path) -> Result<(), KeeperError> {
     at(path, fs::DirBuilder::new().recursive(true).mode(0o700).create(path))
 }
 
+/// The process that a keeper's lock names, if it is still known to this machine.
+#[must_use]
+pub fn holder(lock: &Path) -> Option<proc::Stat> {
+    fs::read_to_string(lock).ok()?.trim().parse().ok().and_then(proc::stat)
+}
+
 /// The keeper's file lock; `None` if another holds it.
 fn take_lock(path: &Path) -> Result<Option<File>, KeeperError> {
     loop {
@@ -149,6 +155,10 @@ fn take_lock(path: &Path) -> Result<Option<File>, KeeperError> {
             at(path, OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
+            // It was killed, and the kernel still closes what it had open.
+            Err(rustix::io::Errno::WOULDBLOCK) if holder(path).is_some_and(|stat| stat.is_over()) => {
+                at(path, flock(&file, FlockOperation::LockExclusive).map_err(Into::into))?;
+            }
             Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
             Err(error) => return at(path, Err(error.into())),
         }

@@ -20,6 +20,14 @@ pub struct Stat {
     pub is_ending: bool,
 }
 
+impl Stat {
+    /// Whether it does nothing any more.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.is_ending || self.state == 'Z'
+    }
+}
+
 /// The kernel's `PF_EXITING`.
 const ENDING: u64 = 4;
 

@@ -28,7 +28,7 @@ const BETWEEN: Duration = Duration::from_secs(5);
 const UNKEPT: Duration = Duration::from_secs(2);
 
 /// How many keepers are started one after the other where each finds another that ends.
-const TRIES: u32 = 3;
+const TRIES: u32 = 10;
 
 /// A change that was missed is found after this long.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -138,14 +138,16 @@ impl Client {
         // A keeper that was found may have been about to end. With one of our own it is otherwise: somebody ended what we began.
         let mut tries = 1;
         loop {
-            match (start_keeper(layout, program)?, Self::await_socket(layout)) {
-                (Begun::Another, Err(ClientError::Ended)) if tries < TRIES => tries += 1,
-                (_, reached) => return reached,
+            let begun = start_keeper(layout, program)?;
+            let unkept = if begun == Begun::Ours { UNKEPT } else { UNKEPT / TRIES };
+            match Self::await_socket(layout, unkept) {
+                Err(ClientError::Ended) if begun == Begun::Another && tries < TRIES => tries += 1,
+                reached => return reached,
             }
         }
     }
 
-    fn await_socket(layout: &Layout) -> Result<Self, ClientError> {
+    fn await_socket(layout: &Layout, unkept: Duration) -> Result<Self, ClientError> {
         let mut kept = Instant::now();
         let end = kept + PATIENCE;
         let run = layout.run().canonicalize().map_err(ClientError::Talk)?;
@@ -160,7 +162,7 @@ impl Client {
             }
             if has_keeper(layout) {
                 kept = now;
-            } else if now - kept > UNKEPT {
+            } else if now - kept > unkept {
                 return Err(ClientError::Ended);
             }
             match &changes {
@@ -229,7 +231,7 @@ impl Client {
     fn outcome_of_successor(&self, to: u32) -> Result<SwitchOutcome, ClientError> {
         let end = Instant::now() + PATIENCE;
         // The one that dies may still be met at its socket.
-        while let Err(error) = Self::await_socket(&self.layout)?.settled() {
+        while let Err(error) = Self::await_socket(&self.layout, UNKEPT)?.settled() {
             if !error.is_gone() || Instant::now() >= end {
                 return Err(error);
             }

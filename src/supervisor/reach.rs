@@ -14,14 +14,12 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::client::ClientError;
 use super::message::Status;
-use crate::keeper::{TAKEN, proc};
+use crate::keeper::{self, TAKEN};
 use crate::layout::Layout;
 
 /// Whether a keeper lives that starts a supervisor whenever there is none.
 pub(super) fn has_keeper(layout: &Layout) -> bool {
-    let number = std::fs::read_to_string(layout.run().join("keeper.lock")).unwrap_or_default();
-    let stat = number.trim().parse().ok().and_then(proc::stat);
-    stat.is_some_and(|stat| stat.state != 'Z' && !stat.is_ending)
+    keeper::holder(&layout.run().join("keeper.lock")).is_some_and(|stat| !stat.is_over())
 }
 
 pub(super) fn open(path: &Path) -> Result<UnixStream, ClientError> {

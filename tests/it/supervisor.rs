@@ -278,6 +278,24 @@ fn keepers_that_are_killed_one_after_the_other_are_replaced() {
     assert_eq!(prefix.client().status().expect("status").keeper, keeper, "and it stays");
 }
 
+/// The kernel takes some milliseconds to close what they had open, the keeper's lock last.
+#[test]
+fn a_start_right_after_both_were_killed_takes_over_what_runs() {
+    let prefix = Prefix::new();
+    prefix.generation(1, vec![prefix.service("web", FOREVER)]);
+    prefix.commit(1);
+    let web = prefix.pid("web");
+    for _ in 0..5 {
+        let ours = prefix.client().status().expect("status");
+        kill_process(Pid::from_raw(ours.supervisor).expect("pid"), Signal::STOP).expect("stop");
+        kill(ours.keeper);
+        kill(ours.supervisor);
+        let now = prefix.client().status().expect("status");
+        assert_ne!((now.keeper, now.supervisor), (ours.keeper, ours.supervisor));
+    }
+    assert_eq!(prefix.pid("web"), web);
+}
+
 /// Another keeper has the prefix still, and nothing else: it is past the point where it would start a supervisor.
 #[test]
 fn a_start_that_finds_a_keeper_about_to_end_begins_its_own() {
