@@ -109,7 +109,7 @@ pub fn run(root: &Path, program: &Path) -> Result<(), KeeperError> {
         None => (None, take_lock(&run.join("keeper.lock"))?),
     };
     let Some(lock) = lock else {
-        eprintln!("{TAKEN}");
+        tell(TAKEN);
         return Ok(());
     };
     private_folder(&lease::folder(&run))?;
@@ -119,6 +119,11 @@ pub fn run(root: &Path, program: &Path) -> Result<(), KeeperError> {
     let keeper = task::Keeper::new((root, program), run, (lock, log), (vars, left));
     let done = keeper.and_then(|mut keeper| keeper.serve());
     done.inspect_err(|error| drop(writeln!(&said, "keeper: {error}")))
+}
+
+/// Says something to whoever started the keeper, and may be gone by now.
+fn tell(words: &str) {
+    let _ = writeln!(io::stderr(), "{words}");
 }
 
 /// Has a panic end the process, in debug builds too: a task that is gone in silence would leave a supervisor that only seems to be

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process};
 
-use super::KeeperError;
 use super::child::{self, Child};
 use super::link::Link;
 use super::task::Keeper;
+use super::{KeeperError, tell};
 use crate::service::Exit;
 
 /// A supervisor that lives shorter than this has died early.
@@ -99,10 +99,8 @@ impl Keeper {
         self.say(&format!("the supervisor {exit}; it is started again"));
         if self.early_deaths == GIVEN_UP {
             // Whoever started the keeper waits for the end of its standard error.
-            eprintln!(
-                "the supervisor cannot stay up (it {exit}); {} shows why",
-                self.root.join("log/supervisor.log").display()
-            );
+            let log = self.root.join("log/supervisor.log");
+            tell(&format!("the supervisor cannot stay up (it {exit}); {} shows why", log.display()));
             let _ = child::redirect_output(self.log.as_fd());
         }
     }

@@ -403,6 +403,13 @@ class Loading(Case):
         self.start("--health=/", "plain:application")
         self.assertIn("ValueError", self.refused("--health=/fail", "plain:application"))
 
+    def test_check(self):
+        for health, code, said in [("/", 0, ""), ("/fail", 1, "ValueError")]:
+            arguments = ["--source=%s" % self.folder, "--check", "--health=" + health, "plain:application"]
+            done = subprocess.run([sys.executable, SERVE, *arguments], capture_output=True, text=True, timeout=60)
+            self.assertEqual((done.stdout, done.returncode), ("", code), done.stderr)
+            self.assertIn(said, done.stderr)
+
     def test_argument_file_and_script(self):
         self.write("manage.py", "import sys, plain; print('did', sys.argv[1:], plain.number); sys.exit(3)")
         arguments = self.write("serve.args", "# a comment\n--source=%s\n\n--threads=2\n" % self.folder)

@@ -343,3 +343,30 @@ fn commands_and_tables_of_services_are_checked() {
         assert!(wrong.contains("jove.toml:"), "{options}: {wrong}");
     }
 }
+
+#[test]
+fn sockets_are_such_as_several_processes_can_have() {
+    let of = |keys: &str| {
+        let recipe = format!("summary = 'x'\naction = 'files'\n[[service]]\ncommand = ['/bin/true']\n{keys}\n");
+        Fixture::new("[parts.a]\nrecipe = 'mine'").file("recipes/mine/recipe.toml", &recipe)
+    };
+    for (keys, expected) in [
+        ("sockets = 'listen-fds'", "`listens` says no address"),
+        ("sockets = 'reuse-port'\nlistens = ['unix:/run/a.sock']", "`reuse-port` is for tcp alone"),
+        ("sockets = 'nginx'\nlistens = ['example.org:80']", "`example.org:80` is no address to listen on"),
+        ("sockets = 'reuse-port'\nlistens = ['[::1]:80']\ncount = 2", "it must be held for them"),
+        ("sockets = 'reuseport'\nlistens = ['[::1]:80']", "did you mean `reuse-port`?"),
+    ] {
+        let wrong = of(keys).wrong();
+        assert!(wrong.contains(expected) && wrong.contains("recipe.toml:"), "{keys}: {wrong}");
+    }
+    for (keys, overlaps) in [
+        ("listens = ['127.0.0.1:80']", false),
+        ("sockets = 'reuse-port'\nlistens = ['127.0.0.1:80']", true),
+        ("sockets = 'reuse-port'\nlistens = ['127.0.0.1:80']\noverlap = false", false),
+        ("sockets = 'listen-fds'\nlistens = ['unix:/run/a.sock']", true),
+    ] {
+        let stack = of(keys).resolve().expect("stack");
+        assert_eq!(stack.parts["a"].services[0].may_overlap(), overlaps, "{keys}");
+    }
+}
