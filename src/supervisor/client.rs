@@ -6,32 +6,15 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::change::Changes;
 use super::http::{Body, ResponseHead, read_head};
 use super::message::{
     Event, Outcome, ServicesRequest, SignalRequest, Status, SwitchEvent, SwitchOutcome, SwitchRequest,
 };
-use super::reach::{Begun, answers, await_end, handles, has_keeper, open, private_folder, start_keeper};
-use super::socket_path;
+use super::reach::{self, PATIENCE, await_end, handles, open};
 use super::usage::Usage;
 use crate::generation;
 use crate::layout::Layout;
 use crate::name::PartName;
-
-/// How long a supervisor may take to answer a question, and to come up.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// How long one supervisor may take to follow another.
-const BETWEEN: Duration = Duration::from_secs(5);
-
-/// How long there may be no keeper while a supervisor is waited for: one that has just begun has not yet written who it is.
-const UNKEPT: Duration = Duration::from_secs(2);
-
-/// How many keepers are started one after the other where each finds another that ends.
-const TRIES: u32 = 10;
-
-/// A change that was missed is found after this long.
-const GLANCE: Duration = Duration::from_millis(100);
 
 /// Why the supervisor could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -93,28 +76,7 @@ impl Client {
     /// # Errors
     /// If there is one that cannot be reached, or the socket is somebody else's.
     pub fn connect(layout: &Layout) -> Result<Option<Self>, ClientError> {
-        let Some(path) = socket_path(layout) else { return Ok(None) };
-        let found = || Ok(answers(&path)?.then(|| Self { layout: layout.clone(), path: path.clone() }));
-        if let Some(client) = found()? {
-            return Ok(Some(client));
-        }
-        // Between two supervisors the keeper is there, and starts the next one at this moment. Only then it is watched for: the end
-        // of a watch takes ten milliseconds in the kernel, more than all else that is done here.
-        let Some(changes) = path.parent().filter(|_| has_keeper(layout)).and_then(|run| Changes::of(run).ok()) else {
-            return Ok(None);
-        };
-        let end = Instant::now() + BETWEEN;
-        loop {
-            // The watch stands before the question, so that no change falls between.
-            if let Some(client) = found()? {
-                return Ok(Some(client));
-            }
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() || !has_keeper(layout) {
-                return Ok(None);
-            }
-            changes.wait(left.min(GLANCE)).map_err(ClientError::Talk)?;
-        }
+        Ok(reach::find(layout)?.map(|path| Self::at(layout, path)))
     }
 
     /// Finds the supervisor of a prefix, or starts keeper and supervisor, detached from this session, and waits for them.
@@ -132,45 +94,11 @@ impl Client {
                 Ok(_) => return Ok(client),
             }
         }
-        for folder in [layout.run(), layout.log()] {
-            private_folder(&folder).map_err(|error| ClientError::Start(format!("{}: {error}", folder.display())))?;
-        }
-        // A keeper that was found may have been about to end. With one of our own it is otherwise: somebody ended what we began.
-        let mut tries = 1;
-        loop {
-            let begun = start_keeper(layout, program)?;
-            let unkept = if begun == Begun::Ours { UNKEPT } else { UNKEPT / TRIES };
-            match Self::await_socket(layout, unkept) {
-                Err(ClientError::Ended) if begun == Begun::Another && tries < TRIES => tries += 1,
-                reached => return reached,
-            }
-        }
+        Ok(Self::at(layout, reach::begin(layout, program)?))
     }
 
-    fn await_socket(layout: &Layout, unkept: Duration) -> Result<Self, ClientError> {
-        let mut kept = Instant::now();
-        let end = kept + PATIENCE;
-        let run = layout.run().canonicalize().map_err(ClientError::Talk)?;
-        let mut changes: Option<Changes> = None;
-        loop {
-            if let Some(client) = Self::connect(layout)? {
-                return Ok(client);
-            }
-            let now = Instant::now();
-            if now >= end {
-                return Err(ClientError::Silent);
-            }
-            if has_keeper(layout) {
-                kept = now;
-            } else if now - kept > unkept {
-                return Err(ClientError::Ended);
-            }
-            match &changes {
-                Some(changes) => changes.wait(GLANCE).map_err(ClientError::Talk)?,
-                // The watch stands before the next question, so that no change falls between.
-                None => changes = Some(Changes::of(&run).map_err(ClientError::Talk)?),
-            }
-        }
+    fn at(layout: &Layout, path: PathBuf) -> Self {
+        Self { layout: layout.clone(), path }
     }
 
     /// The state of everything.
@@ -231,7 +159,7 @@ impl Client {
     fn outcome_of_successor(&self, to: u32) -> Result<SwitchOutcome, ClientError> {
         let end = Instant::now() + PATIENCE;
         // The one that dies may still be met at its socket.
-        while let Err(error) = Self::await_socket(&self.layout, UNKEPT)?.settled() {
+        while let Err(error) = Self::at(&self.layout, reach::await_socket(&self.layout)?).settled() {
             if !error.is_gone() || Instant::now() >= end {
                 return Err(error);
             }

@@ -4,18 +4,109 @@ use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use super::change::Changes;
 use super::client::ClientError;
 use super::message::Status;
+use super::socket_path;
 use crate::keeper::{self, TAKEN};
 use crate::layout::Layout;
+
+/// How long a supervisor may take to answer a question, and to come up.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long one supervisor may take to follow another.
+const BETWEEN: Duration = Duration::from_secs(5);
+
+/// How long there may be no keeper while a supervisor is waited for: one that has just begun has not yet written who it is.
+const UNKEPT: Duration = Duration::from_secs(2);
+
+/// How many keepers are started one after the other where each finds another that ends.
+const TRIES: u32 = 10;
+
+/// A change that was missed is found after this long.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// Where the supervisor of a prefix answers; `None` if none runs.
+pub(super) fn find(layout: &Layout) -> Result<Option<PathBuf>, ClientError> {
+    let Some(path) = socket_path(layout) else { return Ok(None) };
+    if answers(&path)? {
+        return Ok(Some(path));
+    }
+    // Between two supervisors the keeper is there, and starts the next one at this moment. Only then it is watched for: the end of
+    // a watch takes ten milliseconds in the kernel, more than all else that is done here.
+    let Some(changes) = path.parent().filter(|_| has_keeper(layout)).and_then(|run| Changes::of(run).ok()) else {
+        return Ok(None);
+    };
+    let end = Instant::now() + BETWEEN;
+    loop {
+        // The watch stands before the question, so that no change falls between.
+        if answers(&path)? {
+            return Ok(Some(path));
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() || !has_keeper(layout) {
+            return Ok(None);
+        }
+        changes.wait(left.min(GLANCE)).map_err(ClientError::Talk)?;
+    }
+}
+
+/// Starts keeper and supervisor, detached from this session, and waits until it answers: where. Two that start at once are fine:
+/// the keeper's file lock lets one through.
+pub(super) fn begin(layout: &Layout, program: &Path) -> Result<PathBuf, ClientError> {
+    for folder in [layout.run(), layout.log()] {
+        private_folder(&folder).map_err(|error| ClientError::Start(format!("{}: {error}", folder.display())))?;
+    }
+    // A keeper that was found may have been about to end. With one of our own it is otherwise: somebody ended what we began.
+    let mut tries = 1;
+    loop {
+        let begun = start_keeper(layout, program)?;
+        let unkept = if begun == Begun::Ours { UNKEPT } else { UNKEPT / TRIES };
+        match await_socket_for(layout, unkept) {
+            Err(ClientError::Ended) if begun == Begun::Another && tries < TRIES => tries += 1,
+            reached => return reached,
+        }
+    }
+}
+
+/// Waits for a supervisor that is about to come: where it answers.
+pub(super) fn await_socket(layout: &Layout) -> Result<PathBuf, ClientError> {
+    await_socket_for(layout, UNKEPT)
+}
+
+fn await_socket_for(layout: &Layout, unkept: Duration) -> Result<PathBuf, ClientError> {
+    let mut kept = Instant::now();
+    let end = kept + PATIENCE;
+    let run = layout.run().canonicalize().map_err(ClientError::Talk)?;
+    let mut changes: Option<Changes> = None;
+    loop {
+        if let Some(path) = find(layout)? {
+            return Ok(path);
+        }
+        let now = Instant::now();
+        if now >= end {
+            return Err(ClientError::Silent);
+        }
+        if has_keeper(layout) {
+            kept = now;
+        } else if now - kept > unkept {
+            return Err(ClientError::Ended);
+        }
+        match &changes {
+            Some(changes) => changes.wait(GLANCE).map_err(ClientError::Talk)?,
+            // The watch stands before the next question, so that no change falls between.
+            None => changes = Some(Changes::of(&run).map_err(ClientError::Talk)?),
+        }
+    }
+}
 
 /// Whether a keeper lives that starts a supervisor whenever there is none.
 pub(super) fn has_keeper(layout: &Layout) -> bool {
@@ -33,7 +124,7 @@ pub(super) fn open(path: &Path) -> Result<UnixStream, ClientError> {
 }
 
 /// Whether somebody answers there.
-pub(super) fn answers(path: &Path) -> Result<bool, ClientError> {
+fn answers(path: &Path) -> Result<bool, ClientError> {
     match open(path) {
         Ok(_) => Ok(true),
         Err(ClientError::Connect { source, .. })
@@ -106,7 +197,7 @@ pub(super) fn await_end(handles: &[OwnedFd], patience: Duration) -> Result<(), C
 }
 
 /// A folder that only its owner may enter; one that is there is left as it is.
-pub(super) fn private_folder(path: &Path) -> io::Result<()> {
+fn private_folder(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     if path.is_dir() {
         return Ok(());
