@@ -160,10 +160,6 @@ fn take_lock(path: &Path) -> Result<Option<File>, KeeperError> {
             at(path, OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            // It was killed, and the kernel still closes what it had open.
-            Err(rustix::io::Errno::WOULDBLOCK) if holder(path).is_some_and(|stat| stat.is_over()) => {
-                at(path, flock(&file, FlockOperation::LockExclusive).map_err(Into::into))?;
-            }
             Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
             Err(error) => return at(path, Err(error.into())),
         }
