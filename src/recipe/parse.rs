@@ -8,7 +8,7 @@ use crate::name::{OptionName, PartName};
 use crate::profile::Value;
 use crate::recipe::check;
 use crate::recipe::data::data_form;
-use crate::recipe::process::{Runs, service_form};
+use crate::recipe::process::{CommonForm, Runs, service_form};
 use crate::recipe::read::{Fields, parse_toml};
 use crate::recipe::schema::{
     Action, BRINGER, BUILT_IN, BringForm, Content, FileForm, OptionSpec, OptionType, PART_KEYS, PromiseForm, Recipe,
@@ -43,6 +43,7 @@ fn recipe(name: &str, source: &Arc<Source>, table: BTreeMap<String, Written>, wr
     let options = fields.table("options");
     let sources = fields.list("source");
     let files = fields.list("file");
+    let process = fields.take("process");
     let services = fields.list("service");
     let jobs = fields.list("schedule");
     let steps = fields.list("step");
@@ -55,10 +56,12 @@ fn recipe(name: &str, source: &Arc<Source>, table: BTreeMap<String, Written>, wr
     let options = options.into_iter().filter_map(|(name, one)| option(&name, one, wrong)).collect();
     let sources: Vec<_> = sources.into_iter().filter_map(|one| source_form(one, wrong)).collect();
     let files: Vec<_> = files.into_iter().filter_map(|one| file_form(one, wrong)).collect();
-    let mut forms: Vec<_> = services.into_iter().filter_map(|one| service_form(one, Runs::On, wrong)).collect();
-    let main = forms.first().cloned();
-    forms.extend(jobs.into_iter().filter_map(|one| service_form(one, Runs::AtTimes, wrong)));
-    forms.extend(steps.into_iter().filter_map(|one| service_form(one, Runs::Once, wrong)));
+    let common = process.and_then(|one| CommonForm::of(one, wrong)).unwrap_or_default();
+    let mut forms = Vec::new();
+    for (written, runs) in [(services, Runs::On), (jobs, Runs::AtTimes), (steps, Runs::Once)] {
+        forms.extend(written.into_iter().filter_map(|one| service_form(one, runs, &common, wrong)));
+    }
+    let main = forms.iter().find(|form| form.schedule.is_none() && form.step.is_none()).cloned();
     let default = if files.is_empty() && sources.is_empty() { Action::None } else { Action::Files };
     Recipe {
         name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! Reads `[[service]]`, `[[schedule]]` and `[[step]]` of a `recipe.toml`.
+//! Reads `[[service]]`, `[[schedule]]` and `[[step]]` of a `recipe.toml`, and `[process]`: what all of them have.
 
 use std::collections::BTreeMap;
 
@@ -24,8 +24,53 @@ pub(super) enum Runs {
     Once,
 }
 
+/// `[process]`: what every process of a recipe has where it says nothing else itself.
+#[derive(Debug, Default)]
+pub(super) struct CommonForm {
+    folder: Option<Written>,
+    vars: BTreeMap<String, Written>,
+    vars_from: Option<Written>,
+    folders: Option<Written>,
+}
+
+impl CommonForm {
+    /// Reads `[process]`.
+    pub(super) fn of(written: Written, wrong: &mut Diagnostics) -> Option<Self> {
+        let mut fields = Fields::of("[process]", written, wrong)?;
+        let made = Self::read(&mut fields);
+        fields.done();
+        Some(made)
+    }
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            folder: fields.take("folder"),
+            vars: fields.table("vars"),
+            vars_from: fields.take("vars_from"),
+            folders: fields.take("folders"),
+        }
+    }
+
+    /// These, and from `common` what they do not say; of process variables, each by its name.
+    fn or(self, common: &Self) -> Self {
+        let mut vars = common.vars.clone();
+        vars.extend(self.vars);
+        Self {
+            folder: self.folder.or_else(|| common.folder.clone()),
+            vars,
+            vars_from: self.vars_from.or_else(|| common.vars_from.clone()),
+            folders: self.folders.or_else(|| common.folders.clone()),
+        }
+    }
+}
+
 /// Reads one of them.
-pub(super) fn service_form(written: Written, runs: Runs, wrong: &mut Diagnostics) -> Option<ServiceForm> {
+pub(super) fn service_form(
+    written: Written,
+    runs: Runs,
+    common: &CommonForm,
+    wrong: &mut Diagnostics,
+) -> Option<ServiceForm> {
     let origin = written.1.clone();
     let what = match runs {
         Runs::AtTimes => "[[schedule]]",
@@ -44,13 +89,14 @@ pub(super) fn service_form(written: Written, runs: Runs, wrong: &mut Diagnostics
         fields.missing("name");
     }
     let command = required(&mut fields, "command");
+    let CommonForm { folder, vars, vars_from, folders } = CommonForm::read(&mut fields).or(common);
     let mut form = ServiceForm {
         name: name.map(|(name, _)| name),
         command: command.unwrap_or((Value::List(Vec::new()), origin.clone())),
-        folder: fields.take("folder"),
-        vars: fields.table("vars"),
-        vars_from: fields.take("vars_from"),
-        folders: fields.take("folders"),
+        folder,
+        vars,
+        vars_from,
+        folders,
         needs: needs(&mut fields),
         stop: fields.take("stop"),
         limits: fields.take("limits"),
@@ -87,6 +133,7 @@ fn own(form: &mut ServiceForm, fields: &mut Fields<'_>, runs: Runs, origin: Orig
         }
         Runs::Once => {
             form.timeout = fields.take("timeout");
+            form.overlap = fields.take("overlap");
             form.step = Some(fields.take("key").unwrap_or((Value::String("1".into()), origin)));
         }
     }

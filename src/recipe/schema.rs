@@ -230,7 +230,7 @@ pub struct ServiceForm {
     pub listens: Option<Written>,
     /// How it gets the sockets of those.
     pub sockets: Option<Written>,
-    /// Whether a new process may run beside the old one.
+    /// Whether a new process may run beside the old one; of a step, whether those of its part's services may over it.
     pub overlap: Option<Written>,
     /// How many of it run.
     pub count: Option<Written>,

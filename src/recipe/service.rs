@@ -45,13 +45,23 @@ impl Evaluator<'_, '_> {
         let recipe = self.world.parts[part].recipe;
         let held: Vec<&ServiceForm> = recipe.services.iter().filter(|form| self.holds(part, &form.when)).collect();
         let (mut made, mut counts) = (Vec::new(), Vec::new());
+        let mut forbids_overlap = false;
         for form in &held {
             let Ok(spec) = self.service(part, form) else { continue };
             let Ok(count) = self.count(part, form, &spec) else { continue };
             counts.push((spec.name.clone(), count));
             made.push(spec);
+            forbids_overlap |= form.step.is_some() && self.forbids_overlap(part, form);
+        }
+        if forbids_overlap {
+            made.iter_mut().for_each(|spec| spec.overlap = false);
         }
         instances(super::need::among_own(&self.world.parts[part].name, &held, made), &counts)
+    }
+
+    /// Whether former services cannot go on with what a data step makes of the data.
+    fn forbids_overlap(&mut self, part: usize, step: &ServiceForm) -> bool {
+        matches!(self.truth(&Place::of(part), step.overlap.as_ref()), Ok(Some(false)))
     }
 
     pub(super) fn service(&mut self, part: usize, form: &ServiceForm) -> Result<ServiceSpec, Failed> {

@@ -99,7 +99,7 @@ impl Evaluator<'_, '_> {
         }
     }
 
-    fn truth(&mut self, place: &Place<'_>, written: Option<&Written>) -> Result<Option<bool>, Failed> {
+    pub(super) fn truth(&mut self, place: &Place<'_>, written: Option<&Written>) -> Result<Option<bool>, Failed> {
         let Some(written) = written else { return Ok(None) };
         match self.written(place, &OptionType::Bool, written)? {
             OptionValue::Bool(truth) => Ok(Some(truth)),
