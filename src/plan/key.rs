@@ -19,7 +19,7 @@ pub const PACKAGES_VERSION: u32 = 1;
 /// Raised when the library of a Python among them would be compiled to other bytes.
 pub const BYTECODE_VERSION: u32 = 2;
 /// Raised when `python` would give other bytes for the same inputs.
-pub const PYTHON_VERSION: u32 = 1;
+pub const PYTHON_VERSION: u32 = 2;
 /// Raised when `step` would give other bytes for the same inputs.
 pub const STEP_VERSION: u32 = 1;
 

@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use super::interpreter::{Interpreter, InterpreterError};
 use super::pin::PackageName;
+use super::script::first_line;
 use crate::host::{Host, is_executable};
 use crate::process::{ProcessError, Run, clean_vars};
 
@@ -23,9 +24,6 @@ const SCRIPT: &str = include_str!("brought.py");
 
 /// How long an interpreter may take to look at its packages.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// The longest first line that every kernel takes, in bytes.
-const LONGEST_FIRST_LINE: usize = 127;
 
 /// A package that an interpreter has already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,13 +157,7 @@ impl From<io::Error> for ShareError {
 
 /// The text of a command that calls a function.
 fn command(python: &Path, module: &str, function: &str) -> String {
-    let path = python.display().to_string();
-    let first = if path.len() + "#!\n".len() <= LONGEST_FIRST_LINE && !path.contains(' ') {
-        format!("#!{path}\n")
-    } else {
-        // The shell reads two lines of commands where Python reads a text that it throws away.
-        format!("#!/bin/sh\n'''exec' \"{path}\" \"$0\" \"$@\"\n' '''\n")
-    };
+    let first = first_line(python);
     let outer = function.split('.').next().unwrap_or(function);
     format!("{first}import sys\nfrom {module} import {outer}\nsys.exit({function}())\n")
 }
@@ -223,7 +215,7 @@ mod tests {
         assert_eq!(short, "#!/e/bin/python\nimport sys\nfrom flask.cli import main\nsys.exit(main())\n");
         let long = command(&Path::new("/long").join("x".repeat(150)), "a", "App.run");
         assert!(
-            long.starts_with("#!/bin/sh\n'''exec' \"/long/xxx")
+            long.starts_with("#!/bin/sh\n'''exec' '/long/xxx")
                 && long.ends_with("from a import App\nsys.exit(App.run())\n")
         );
     }

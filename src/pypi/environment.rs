@@ -20,12 +20,16 @@ use super::kit::Kit;
 use super::pin::{PackageName, Pinned, has_suffix};
 use super::proof::{self, Places, Proof};
 use super::requirement::EditableSource;
+use super::script::Adoption;
 use super::tool::scratch;
 use crate::checkpoint;
 use crate::digest::Sha256;
 use crate::fs::Known;
 use crate::process::ProcessError;
 use crate::progress::Event;
+
+/// What uv leaves in an environment that it worked on.
+const UV_LOCK: &str = ".lock";
 
 /// What an environment is made of.
 #[derive(Debug, Clone, Default)]
@@ -117,8 +121,13 @@ pub fn build(kit: &Kit<'_>, target: &Path, recipe: &Recipe) -> Result<Built, Env
     let place = Place { target, work: &work, is_shared: recipe.is_shared };
     built.known = install_and_prove(kit, &place, &wheels).map_err(|error| with_target(error, target))?;
     fs_err::remove_dir_all(&work).map_err(failed)?;
+    match fs_err::remove_file(target.join(UV_LOCK)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
     let site = target.join(&kit.interpreter.purelib);
-    let packages = tidy(&site, &wheels).map_err(failed)?;
+    let adoption = Adoption::new(&kit.interpreter.path, &target.join("bin/python"));
+    let packages = tidy(&site, &wheels, &adoption).map_err(failed)?;
     if recipe.is_shared {
         brought::share(kit.host, kit.interpreter, target).map_err(|error| match error {
             ShareError::Interpreter(error) => EnvironmentError::Interpreter(error),
@@ -323,11 +332,14 @@ fn install(kit: &Kit<'_>, target: &Path, work: &Path, wheels: &[Wheel], cache: &
     for wheel in wheels {
         run = run.arg("--find-links").arg(wheel.path.parent().unwrap_or(work));
     }
-    run.arg("--python").arg(target.join("bin/python")).args(["--requirements", "-"]).input(requirements).go().map(drop)
+    // By the interpreter behind the environment, of which uv remembers what it is like: asking that of each environment's own
+    // takes longer than all else that uv does before it copies.
+    run = run.arg("--python").arg(&kit.interpreter.path).arg("--prefix").arg(target);
+    run.args(["--requirements", "-"]).input(requirements).go().map(drop)
 }
 
-/// Takes out what tells times, and lists the sources of each package.
-fn tidy(site: &Path, wheels: &[Wheel]) -> io::Result<Vec<Package>> {
+/// Takes out what tells times, has scripts run by the environment's own Python, and lists the sources of each package.
+fn tidy(site: &Path, wheels: &[Wheel], scripts: &Adoption) -> io::Result<Vec<Package>> {
     let by_name: BTreeMap<&PackageName, &Wheel> = wheels.iter().map(|wheel| (&wheel.name, wheel)).collect();
     let mut packages = Vec::new();
     for entry in fs_err::read_dir(site)? {
@@ -336,7 +348,7 @@ fn tidy(site: &Path, wheels: &[Wheel]) -> io::Result<Vec<Package>> {
         let Some(stem) = folder.strip_suffix(".dist-info") else { continue };
         let info = entry.path();
         let record = fs_err::read_to_string(info.join("RECORD"))?;
-        let mut kept: Vec<&str> = record.lines().collect();
+        let mut kept = record.lines().map(|line| scripts.of_record(site, line)).collect::<io::Result<Vec<_>>>()?;
         for told in ["uv_cache.json", "direct_url.json"] {
             if info.join(told).exists() {
                 fs_err::remove_file(info.join(told))?;

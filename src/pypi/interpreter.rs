@@ -181,8 +181,8 @@ impl Interpreter {
     /// If it does not run or does not answer.
     pub fn ask(host: &Host, path: &Path) -> Result<Self, InterpreterError> {
         let unusable = |why: String| InterpreterError::Unusable { path: path.to_owned(), why };
-        // `-I` is unknown to Python 2; the vars are clean anyway.
-        let run = Run::new(path, clean_vars(host)).args(["-E", "-s", "-"]).input(PROBE);
+        // `-I` is unknown to Python 2; the vars are clean anyway. What `-S` leaves out the script does where it is needed.
+        let run = Run::new(path, clean_vars(host)).args(["-E", "-s", "-S", "-"]).input(PROBE);
         let done = run.limit(Duration::from_secs(30)).capture().go().map_err(|error| match error {
             ProcessError::Interrupted => InterpreterError::Interrupted,
             ProcessError::Failed { how, last, .. } => unusable(

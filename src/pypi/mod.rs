@@ -41,6 +41,7 @@ pub mod pylock;
 pub mod range;
 pub mod requirement;
 pub mod resolve;
+mod script;
 pub mod simple;
 pub mod tags;
 pub mod tool;

@@ -17,6 +17,7 @@ use super::index::Index;
 use super::interpreter::{Interpreter, InterpreterError};
 use super::pin::{PackageName, has_suffix};
 use crate::digest::{Digest, Sha256};
+use crate::fs::tree::digest_file;
 use crate::host::Host;
 use crate::net::{Cache, CacheError, Client};
 use crate::process::{ProcessError, Run, clean_vars};
@@ -211,7 +212,7 @@ fn tools(cache: &Cache) -> PathBuf {
 
 fn is_whole(folder: &Path) -> bool {
     let said = fs_err::read_to_string(folder.join("uv.blake3")).ok().and_then(|text| text.trim().parse().ok());
-    said.is_some_and(|said: Digest| Digest::of_file(&folder.join("uv")).is_ok_and(|found| found == said))
+    said.is_some_and(|said: Digest| digest_file(&folder.join("uv")).is_ok_and(|(found, _)| found == said))
 }
 
 type ByPip = (Interpreter, PathBuf, tempfile::TempDir);
