@@ -1,9 +1,13 @@
-//! The TCP sockets that listen on this machine, as `/proc` has them: who is in the way of a server, and which ports are free.
+//! The TCP sockets that listen on this machine: who is in the way of a server, and which ports are free.
+//!
+//! The kernel is asked over netlink ([`diag`]), and where it does not answer there, as in some containers, its list in `/proc`
+//! is read ([`table`]).
+
+mod diag;
+mod table;
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{BufRead as _, BufReader};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 /// A listening socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +23,7 @@ pub struct Listener {
 /// All of them.
 #[must_use]
 pub fn listeners() -> Vec<Listener> {
-    ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().flat_map(read).collect()
+    diag::listeners().unwrap_or_else(|_| table::listeners())
 }
 
 /// All ports on which anybody listens.
@@ -38,39 +42,6 @@ pub fn clash(a: SocketAddr, b: SocketAddr) -> bool {
             || (whole(b) && (b.is_ipv6() || a.is_ipv4())))
 }
 
-/// The kernel lists sockets that listen before all others. Those are not read: on a busy server they are connections by the
-/// hundred thousand, and listing them would take the kernel a second.
-fn read(table: &str) -> Vec<Listener> {
-    let Ok(file) = File::open(table) else { return Vec::new() };
-    BufReader::new(file).lines().map_while(Result::ok).skip(1).map_while(|line| parse(&line)).collect()
-}
-
-/// `   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000 0 4711 1 …`; `None` if it does not listen.
-fn parse(line: &str) -> Option<Listener> {
-    /// `TCP_LISTEN`.
-    const LISTEN: &str = "0A";
-    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-    if *fields.get(3)? != LISTEN {
-        return None;
-    }
-    let (host, port) = fields.get(1)?.split_once(':')?;
-    let address = SocketAddr::new(parse_host(host)?, u16::from_str_radix(port, 16).ok()?);
-    Some(Listener { address, user: fields.get(7)?.parse().ok()?, inode: fields.get(9)?.parse().ok()? })
-}
-
-/// Each group of eight digits is a word in the machine's own order of bytes.
-fn parse_host(text: &str) -> Option<IpAddr> {
-    let mut bytes = Vec::new();
-    for start in (0..text.len()).step_by(8) {
-        bytes.extend(u32::from_str_radix(text.get(start..start + 8)?, 16).ok()?.to_ne_bytes());
-    }
-    match bytes.len() {
-        4 => Some(Ipv4Addr::from(<[u8; 4]>::try_from(bytes).ok()?).into()),
-        16 => Some(Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?).into()),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream};
@@ -79,6 +50,12 @@ mod tests {
 
     #[test]
     fn a_listener_is_found_among_connections() {
+        for way in [listeners, table::listeners, || diag::listeners().expect("the kernel answers")] {
+            found_among_connections(way);
+        }
+    }
+
+    fn found_among_connections(listeners: fn() -> Vec<Listener>) {
         for address in ["127.0.0.1:0", "[::1]:0"] {
             // A machine may have no IPv6.
             let Ok(listener) = TcpListener::bind(address) else { continue };
@@ -92,19 +69,6 @@ mod tests {
             assert_eq!(found(), None, "connections do not listen");
             drop(connected);
         }
-    }
-
-    #[test]
-    fn lines_of_the_kernel() {
-        let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000 0 4711 1 x 100 0";
-        let listener = parse(line).expect("a listener");
-        if cfg!(target_endian = "little") {
-            assert_eq!(listener.address, "127.0.0.1:8080".parse().expect("address"));
-        }
-        assert_eq!((listener.user, listener.inode), (1000, 4711));
-        assert_eq!(parse(&line.replace(" 0A ", " 01 ")), None);
-        assert_eq!(parse("  sl  local_address rem_address   st"), None);
-        assert_eq!(parse("a:b 1"), None);
     }
 
     #[test]
