@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::apply::{BuildError, Made, Workshop, io_at};
 use crate::digest::Digest;
+use crate::fs::Known;
 use crate::host::is_executable;
 use crate::name::nearest;
 use crate::plan::{DesiredPart, Names, PackagesAction, ResolvedPackages};
@@ -65,22 +66,20 @@ pub fn make(
     let log = workshop.logs.join(format!("{}.log", part.name));
     let kit = workshop.provider_kit(&log);
     let realised = fill(&action.resolved, &action.names, &kit, object)?;
-    if action.names.has_python() {
-        compile(action, &kit, object)?;
-    }
-    Ok(Made { impure: realised.impure, facts: realised.facts, ..Made::by("packages") })
+    let known = if action.names.has_python() { compile(action, &kit, object)? } else { Known::default() };
+    Ok(Made { impure: realised.impure, facts: realised.facts, known, ..Made::by("packages") })
 }
 
 /// Compiles the library of a Python that a provider gave, as wheels are: nothing may be written there later. One that does not
 /// run here is another's affair.
-fn compile(action: &PackagesAction, kit: &provider::Kit<'_>, object: &Path) -> Result<(), BuildError> {
+fn compile(action: &PackagesAction, kit: &provider::Kit<'_>, object: &Path) -> Result<Known, BuildError> {
     let programs = PYTHONS.iter().map(|place| object.join(place));
-    let Some(program) = programs.into_iter().find(|path| is_executable(path)) else { return Ok(()) };
+    let Some(program) = programs.into_iter().find(|path| is_executable(path)) else { return Ok(Known::default()) };
     let interpreter = match Interpreter::ask(kit.host, &program) {
         Ok(interpreter) => interpreter,
         Err(error) => {
             kit.report.report(Event::Note(format!("the library of {} is not compiled: {error}", program.display())));
-            return Ok(());
+            return Ok(Known::default());
         }
     };
     let compiler =

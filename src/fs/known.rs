@@ -33,6 +33,11 @@ impl Known {
         self.files.insert(path, (Mark::of(metadata), digest));
     }
 
+    /// Remembers all that another one knows.
+    pub fn extend(&mut self, other: Self) {
+        self.files.extend(other.files);
+    }
+
     /// The digest of a file, if it was hashed and is still the one that it was.
     #[must_use]
     pub fn digest(&self, path: &Path, metadata: &Metadata) -> Option<Digest> {

@@ -6,15 +6,18 @@
 //! what was compiled before may show in the bytes.
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use fs_err::os::unix::fs::OpenOptionsExt as _;
 use rayon::prelude::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use super::interpreter::{Interpreter, InterpreterError};
 use crate::digest::{Digest, Sha256};
+use crate::fs::Known;
 use crate::host::Host;
 use crate::net::Cache;
 use crate::process::{ProcessError, Run, clean_vars};
@@ -70,15 +73,23 @@ pub(super) struct Package {
     pub(super) sources: Vec<PathBuf>,
 }
 
-/// Puts bytecode beside all sources of the packages in `site`.
-pub(super) fn compile(kit: &Compiler<'_>, site: &Path, packages: &[Package]) -> Result<(), BytecodeError> {
+/// Puts bytecode beside all sources of the packages in `site`; gives the digests of what the cache had of it.
+pub(super) fn compile(kit: &Compiler<'_>, site: &Path, packages: &[Package]) -> Result<Known, BytecodeError> {
     let restored = packages.par_iter().filter(|package| !package.sources.is_empty()).map(|package| {
-        let is_kept = restore(kit, site, package).map_err(|source| io_error(package, source))?;
-        Ok((!is_kept).then_some(package))
+        let restored = restore(kit, site, package).map_err(|source| io_error(package, source))?;
+        Ok((package, restored))
     });
-    let missing: Vec<&Package> = restored.collect::<Result<Vec<_>, BytecodeError>>()?.into_iter().flatten().collect();
+    let (mut missing, mut known) = (Vec::new(), Known::default());
+    for (package, restored) in restored.collect::<Result<Vec<_>, BytecodeError>>()? {
+        match restored {
+            None => missing.push(package),
+            Some(written) => {
+                written.into_iter().for_each(|(path, metadata, digest)| known.note(path, &metadata, digest));
+            }
+        }
+    }
     if missing.is_empty() {
-        return Ok(());
+        return Ok(known);
     }
     kit.report.report(Event::Detail(format!("compiling {} packages to bytecode", missing.len())));
     let mut batches = Vec::new();
@@ -92,7 +103,7 @@ pub(super) fn compile(kit: &Compiler<'_>, site: &Path, packages: &[Package]) -> 
             kit.cache.note_unkept(kit.report, &error);
         }
     }
-    Ok(())
+    Ok(known)
 }
 
 /// Where an interpreter looks for modules, with those of its own library.
@@ -102,17 +113,18 @@ const FOLDERS: &str = "import sys\nprint('\\n'.join(folder for folder in sys.pat
 const LEFT_OUT: [&str; 3] = ["__pycache__", "test", "tests"];
 
 /// Puts bytecode beside all sources that a Python in `folder` finds there: its library, and packages that came with it. `of` is
-/// the digest of all that the folder is made of.
+/// the digest of all that the folder is made of. Gives the digests of what the cache had of it.
 ///
 /// # Errors
 /// If the Python does not answer, or files cannot be read or written.
-pub fn compile_all(kit: &Compiler<'_>, folder: &Path, of: &Digest) -> Result<(), CompileError> {
+pub fn compile_all(kit: &Compiler<'_>, folder: &Path, of: &Digest) -> Result<Known, CompileError> {
     let unusable = |why: String| InterpreterError::Unusable { path: kit.interpreter.path.clone(), why };
     let run = Run::new(&kit.interpreter.path, clean_vars(kit.host)).args(["-E", "-s", "-"]).input(FOLDERS);
     let done = run.log(kit.log).capture().go().map_err(|error| unusable(error.to_string()))?;
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
     let mut folders: Vec<PathBuf> = said.lines().map(PathBuf::from).filter(|path| path.starts_with(folder)).collect();
     folders.retain(|path| path.is_dir());
+    let mut known = Known::default();
     for site in &folders {
         let sources = sources(site, &folders).map_err(|source| {
             let what = site.display().to_string();
@@ -128,13 +140,10 @@ pub fn compile_all(kit: &Compiler<'_>, folder: &Path, of: &Digest) -> Result<(),
             let name = format!("the Python in {here}");
             Package { name, wheel: Sha256::of(digest), sources }
         };
-        compile(
-            kit,
-            site,
-            &[package(format!("{of} {below}"), elsewhere), package(format!("{of} {below} {here}"), placed)],
-        )?;
+        let packages = [package(format!("{of} {below}"), elsewhere), package(format!("{of} {below} {here}"), placed)];
+        known.extend(compile(kit, site, &packages)?);
     }
-    Ok(())
+    Ok(known)
 }
 
 /// The sources that have the folder's own path in them, as a provider writes it into scripts and settings, and the others: only
@@ -238,35 +247,45 @@ fn place(kit: &Compiler<'_>, package: &Package) -> PathBuf {
     kit.cache.root().join("bytecode").join(name)
 }
 
-/// Writes what the cache has; `false` if it has nothing that is whole.
-fn restore(kit: &Compiler<'_>, site: &Path, package: &Package) -> io::Result<bool> {
+/// A file that was written, as it was then.
+type Written = (PathBuf, Metadata, Digest);
+
+/// Writes what the cache has; `None` if it has nothing that is whole.
+fn restore(kit: &Compiler<'_>, site: &Path, package: &Package) -> io::Result<Option<Vec<Written>>> {
     let place = place(kit, package);
-    let Ok(bytes) = fs_err::read(&place) else { return Ok(false) };
+    let Ok(bytes) = fs_err::read(&place) else { return Ok(None) };
     let whole = bytes.split_at_checked(32).filter(|(digest, rest)| Digest::of(rest).as_bytes() == digest);
     let Some((_, rest)) = whole else {
         // If it cannot be removed, it is known for what it is again.
         let _ = fs_err::remove_file(&place);
-        return Ok(false);
+        return Ok(None);
     };
     let mut plain = Vec::new();
     zstd::Decoder::new(rest)?.read_to_end(&mut plain)?;
     let files = unpack(&plain).ok_or_else(|| io::Error::other("the cache's bytecode has another form"))?;
+    let mut written = Vec::new();
     for source in &package.sources {
         if let Some(code) = files.get(source.to_string_lossy().as_ref()) {
-            write(&site.join(target(kit, source)), code)?;
+            let path = site.join(target(kit, source));
+            let metadata = write(&path, code)?;
+            written.push((path, metadata, Digest::of(code)));
         }
     }
-    Ok(true)
+    Ok(Some(written))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    match std::fs::write(path, bytes) {
+/// Writes a file, read-only as it will be sealed.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<Metadata> {
+    let open = || fs_err::OpenOptions::new().write(true).create(true).truncate(true).mode(0o444).open(path);
+    let mut file = match open() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             fs_err::create_dir_all(path.parent().unwrap_or(path))?;
-            fs_err::write(path, bytes)
+            open()?
         }
-        other => other,
-    }
+        opened => opened?,
+    };
+    file.write_all(bytes)?;
+    file.metadata()
 }
 
 /// A package's new bytecode as the cache has it.

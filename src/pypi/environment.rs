@@ -136,7 +136,7 @@ pub fn build(kit: &Kit<'_>, target: &Path, recipe: &Recipe) -> Result<Built, Env
     }
     checkpoint::pass("python-before-bytecode");
     let started = Instant::now();
-    bytecode::compile(&kit.compiler(), &site, &packages)?;
+    built.known.extend(bytecode::compile(&kit.compiler(), &site, &packages)?);
     built.bytecode = started.elapsed();
     let took = built.bytecode.as_secs_f64();
     kit.report.report(Event::Detail(format!("bytecode of {} packages took {took:.3} s", packages.len())));
