@@ -50,10 +50,17 @@ fn interpreter(workshop: &Workshop<'_>, prepared: &Prepared, action: &PythonActi
 
 fn python(workshop: &Workshop<'_>, part: &PartName, action: &PythonAction) -> OpResult<()> {
     let log = workshop.logs.join(format!("{part}.log"));
-    let tools = Tools::find(workshop, &action.resolved.interpreter)?;
     let files: Vec<_> = action.resolved.packages.iter().map(|(pin, file)| (&pin.name, file)).collect();
+    let failed =
+        |error: pypi::PackageFetchError| OpError::from(error).context(format!("fetching the packages of `{part}`"));
+    // Both hash much and wait a little.
+    let (tools, looks) = std::thread::scope(|scope| {
+        let looks = scope.spawn(|| pypi::look(workshop.cache, &files, workshop.distrust));
+        (Tools::find(workshop, &action.resolved.interpreter), looks.join())
+    });
+    let looks = looks.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    let (tools, looks) = (tools?, looks.map_err(|error| failed(error.into()))?);
     let kit = tools.kit(workshop, &action.resolved.interpreter, &log);
-    pypi::fetch(&kit, &files, workshop.jobs.max(4), workshop.distrust)
-        .map_err(|error| OpError::from(error).context(format!("fetching the packages of `{part}`")))?;
+    pypi::fetch(&kit, &files, &looks, workshop.jobs.max(4)).map_err(failed)?;
     Ok(())
 }

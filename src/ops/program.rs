@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
-use crate::fs::Known;
+use crate::fs::{Known, stat_stamp};
 use crate::generation::{self, Manifest};
 use crate::host::Host;
 use crate::layout::Layout;
@@ -20,6 +20,7 @@ pub const NAME: &str = "jove-install";
 /// # Errors
 /// What copying or sealing fails with.
 pub fn seal(host: &Host, store: &Store, fresh: bool) -> OpResult<String> {
+    let before = stat_stamp(&host.program);
     let digest = Digest::of_file(&host.program).map_err(at(&host.program))?;
     let key = Digest::of_json(&("program", 1, digest));
     let name: PartName = NAME.parse().map_err(OpError::failed)?;
@@ -31,8 +32,13 @@ pub fn seal(host: &Host, store: &Store, fresh: bool) -> OpResult<String> {
     std::fs::create_dir_all(&folder).map_err(at(&folder))?;
     let copy = folder.join(NAME);
     std::fs::copy(&host.program, &copy).map_err(at(&copy))?;
+    let mut known = Known::default();
+    if before == stat_stamp(&host.program) {
+        // It was not written to since, so that the copy is what was hashed.
+        known.note(copy.clone(), &copy.metadata().map_err(at(&copy))?, digest);
+    }
     let record = ObjectRecord { action: "program".into(), impure: BTreeSet::new(), facts: BTreeMap::new() };
-    let sealed = build.finish(record, &Known::default())?;
+    let sealed = build.finish(record, &known)?;
     let name = sealed.path().folder_name();
     store.commit(vec![sealed])?;
     Ok(name)

@@ -7,7 +7,8 @@ use rayon::prelude::{IntoParallelRefIterator as _, ParallelIterator as _};
 use super::index::IndexError;
 use super::kit::Kit;
 use super::pin::{PackageName, PinnedFile};
-use crate::net::{self, Wanted};
+use crate::net::cache::Look;
+use crate::net::{self, Cache, CacheError, Wanted};
 use crate::progress::Event;
 
 /// Why files did not come.
@@ -21,29 +22,31 @@ pub enum PackageFetchError {
     Fetch(#[from] net::FetchError),
     /// The cache cannot be read.
     #[error(transparent)]
-    Cache(#[from] net::CacheError),
+    Cache(#[from] CacheError),
 }
 
-/// Fetches the files that are not in the cache and gives the paths of all, in their order. `distrust` hashes cache entries
-/// even if they were verified before in this run. Blocks.
+/// Files of packages.
+type Files<'a> = [(&'a PackageName, &'a PinnedFile)];
+
+/// Looks for each file in the cache, and hashes it. `distrust` hashes also what was verified before in this run.
+///
+/// # Errors
+/// If the cache cannot be read.
+pub fn look(cache: &Cache, files: &Files<'_>, distrust: bool) -> Result<Vec<Look>, CacheError> {
+    files.par_iter().map(|(_, file)| cache.look(&file.sha256, &file.file, distrust)).collect()
+}
+
+/// Fetches the files that a [`look`] did not find in the cache and gives the paths of all, in their order. Blocks.
 ///
 /// # Errors
 /// With every file that did not come.
-pub fn fetch(
-    kit: &Kit<'_>,
-    files: &[(&PackageName, &PinnedFile)],
-    jobs: usize,
-    distrust: bool,
-) -> Result<Vec<PathBuf>, PackageFetchError> {
+pub fn fetch(kit: &Kit<'_>, files: &Files<'_>, looks: &[Look], jobs: usize) -> Result<Vec<PathBuf>, PackageFetchError> {
     let mut missing = Vec::new();
-    // Each is hashed.
-    let looks = files.par_iter().map(|(_, file)| kit.cache.look(&file.sha256, &file.file, distrust));
-    let looks = looks.collect::<Result<Vec<_>, _>>()?;
     for ((name, file), look) in files.iter().zip(looks) {
         match look {
-            net::cache::Look::Found(_) => {}
-            net::cache::Look::Absent => missing.push((*name, *file)),
-            net::cache::Look::Damaged => {
+            Look::Found(_) => {}
+            Look::Absent => missing.push((*name, *file)),
+            Look::Damaged => {
                 kit.report.report(Event::Note(format!("{} was damaged in the cache; it is fetched again", file.file)));
                 missing.push((*name, *file));
             }

@@ -53,7 +53,7 @@ pub use bytecode::{BytecodeError, CompileError, Compiler, compile_all};
 pub use choose::{Chooser, NoWheel};
 pub use editable::{Described, EditableError, describe};
 pub use environment::{Built, EnvironmentError, Recipe, build};
-pub use fetch::{PackageFetchError, fetch};
+pub use fetch::{PackageFetchError, fetch, look};
 pub use index::{Index, IndexError};
 pub use interpreter::{Interpreter, InterpreterError};
 pub use kit::Kit;

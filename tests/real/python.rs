@@ -12,8 +12,8 @@ use jove_install::host::Host;
 use jove_install::net::{Cache, Client};
 use jove_install::progress::{Reporter, silent};
 use jove_install::pypi::{
-    Chooser, Gathered, Index, Inputs, Interpreter, Kit, Pinned, PythonRange, Recipe, Upgrade, Uv, build, fetch, gather,
-    resolve,
+    Chooser, Gathered, Index, Inputs, Interpreter, Kit, PackageFetchError, PackageName, Pinned, PinnedFile,
+    PythonRange, Recipe, Upgrade, Uv, build, fetch, gather, look, resolve,
 };
 
 /// What a test works with: a cache of its own below the build folder, which keeps uv between runs.
@@ -88,7 +88,7 @@ impl Bench {
     fn recipe(&self, pins: &[Pinned], inputs: &Gathered) -> Recipe {
         let chooser = Chooser::new(&self.interpreter);
         let files: Vec<_> = pins.iter().map(|pin| (&pin.name, chooser.choose(pin).unwrap())).collect();
-        let paths = fetch(&self.kit(), &files, 8, false).unwrap();
+        let paths = fetched(&self.kit(), &files, false).unwrap();
         Recipe {
             packages: pins.iter().cloned().zip(paths).collect(),
             editable: inputs.editable.clone(),
@@ -106,6 +106,15 @@ impl Bench {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
+}
+
+/// What the cache has of these files, and what it lacked.
+fn fetched(
+    kit: &Kit<'_>,
+    files: &[(&PackageName, &PinnedFile)],
+    distrust: bool,
+) -> Result<Vec<PathBuf>, PackageFetchError> {
+    fetch(kit, files, &look(kit.cache, files, distrust)?, 4)
 }
 
 /// Every file, link and mode below a folder.

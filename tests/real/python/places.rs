@@ -172,12 +172,12 @@ fn another_digest_than_the_locks_is_refused_and_told() {
     let file = &pins[0].files[0];
     let lying = Server::start(wheels(), None, true);
     let Some(other) = Bench::with_vars(&[("PIP_INDEX_URL", &lying.address("me:hunter2@"))], false) else { return };
-    let error = fetch(&other.kit(), &[(&pins[0].name, file)], 4, false).unwrap_err().to_string();
+    let error = fetched(&other.kit(), &[(&pins[0].name, file)], false).unwrap_err().to_string();
     assert!(error.contains("another digest") && error.contains("alpha-1.0-py3-none-any.whl"), "{error}");
     // An extra index that has it serves, though the main one lies: the digest decides.
     let both = [("PIP_INDEX_URL", &*lying.address("")), ("PIP_EXTRA_INDEX_URL", &*good.address(""))];
     let Some(third) = Bench::with_vars(&both, false) else { return };
-    fetch(&third.kit(), &[(&pins[0].name, file)], 4, false).unwrap();
+    fetched(&third.kit(), &[(&pins[0].name, file)], false).unwrap();
 }
 
 #[test]

@@ -112,13 +112,13 @@ fn offline_names_what_is_missing() {
     let offline = Client::new(&bench.host, true).unwrap();
     let kit = Kit { client: &offline, ..bench.kit() };
     let file = Chooser::new(&bench.interpreter).choose(&pins[0]).unwrap();
-    let error = fetch(&kit, &[(&pins[0].name, file)], 4, false).unwrap_err().to_string();
+    let error = fetched(&kit, &[(&pins[0].name, file)], false).unwrap_err().to_string();
     assert!(error.contains(&file.file) && error.contains("--offline"), "{error}");
-    fetch(&bench.kit(), &[(&pins[0].name, file)], 4, false).unwrap();
-    let paths = fetch(&kit, &[(&pins[0].name, file)], 4, false).unwrap();
+    fetched(&bench.kit(), &[(&pins[0].name, file)], false).unwrap();
+    let paths = fetched(&kit, &[(&pins[0].name, file)], false).unwrap();
     // Damage is found, and told when it cannot be mended.
     std::fs::remove_file(&paths[0]).unwrap();
     std::fs::write(&paths[0], "damaged").unwrap();
-    assert!(fetch(&kit, &[(&pins[0].name, file)], 4, true).is_err());
-    fetch(&bench.kit(), &[(&pins[0].name, file)], 4, true).unwrap();
+    assert!(fetched(&kit, &[(&pins[0].name, file)], true).is_err());
+    fetched(&bench.kit(), &[(&pins[0].name, file)], true).unwrap();
 }
