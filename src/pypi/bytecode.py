@@ -24,4 +24,5 @@ for line in sys.stdin.buffer.read().decode("utf-8").split("\n"):
     # Whole or not at all: a Python whose own library this is may be starting just now.
     with open(target + ".new", "wb") as f:
         f.write(data)
+    os.chmod(target + ".new", 0o444)  # As it will be sealed.
     os.rename(target + ".new", target)
