@@ -208,6 +208,7 @@ impl<'a> Stay<'a, '_> {
 
     /// The keeper is gone: somebody has shut everything down, or killed it; then another takes over.
     fn revive(&mut self) -> OpResult<bool> {
+        Client::await_keepers_end(&self.place.layout);
         if !reach::has_leases(&self.place.layout) {
             return Ok(false);
         }

@@ -97,6 +97,16 @@ impl Client {
         Ok(Self::at(layout, reach::begin(layout, program)?))
     }
 
+    /// Waits until a keeper that is ending is gone, for a moment at most: what it leaves then was left by one that was killed.
+    pub fn await_keepers_end(layout: &Layout) {
+        reach::await_keepers_end(layout);
+    }
+
+    /// Whether it answers and is not about to end.
+    pub(super) fn stays(&self) -> bool {
+        self.status().is_ok_and(|status| !status.is_ending)
+    }
+
     fn at(layout: &Layout, path: PathBuf) -> Self {
         Self { layout: layout.clone(), path }
     }

@@ -108,6 +108,21 @@ fn await_socket_for(layout: &Layout, unkept: Duration) -> Result<PathBuf, Client
     }
 }
 
+/// Waits until a keeper that ends is gone: until then it takes its last leases away. For a moment at most, and not for one whose
+/// supervisor answers and stays.
+pub(super) fn await_keepers_end(layout: &Layout) {
+    let end = Instant::now() + BETWEEN;
+    let lock = std::fs::read_to_string(layout.run().join("keeper.lock")).unwrap_or_default();
+    let keeper = lock.trim().parse().ok().and_then(Pid::from_raw);
+    let Some(Ok(keeper)) = keeper.map(|pid| pidfd_open(pid, PidfdFlags::empty())) else { return };
+    let glance = Timespec { tv_sec: 0, tv_nsec: GLANCE.subsec_nanos().into() };
+    let stays = || super::Client::connect(layout).is_ok_and(|found| found.is_some_and(|client| client.stays()));
+    // The number in the lock may be another process's meanwhile.
+    while has_keeper(layout) && Instant::now() < end && !stays() {
+        let _ = poll(&mut [PollFd::new(&keeper, PollFlags::IN)], Some(&glance));
+    }
+}
+
 /// Whether a keeper lives that starts a supervisor whenever there is none.
 pub(super) fn has_keeper(layout: &Layout) -> bool {
     keeper::holder(&layout.run().join("keeper.lock")).is_some_and(|stat| !stat.is_over())

@@ -40,7 +40,7 @@ struct Prefix {
 
 impl Prefix {
     fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("jove").tempdir_in("/tmp").expect("folder");
+        let folder = tempfile::Builder::new().prefix("jove-it-").tempdir_in("/tmp").expect("folder");
         let layout = Layout::new(folder.path().canonicalize().expect("path"));
         Self { folder, layout }
     }

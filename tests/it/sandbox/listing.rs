@@ -17,16 +17,18 @@ pub struct Listing(BTreeMap<PathBuf, String>);
 
 impl Listing {
     /// Everything in the sandbox, and elsewhere what its user owns. Where the sandbox has no user of its own, that is what
-    /// has `jove` in its name.
+    /// has `jove` in its name, but for run folders that the prefixes of tests beside it have there for their sockets.
     pub(super) fn take(root: &Path, user: Option<u32>) -> Self {
         let mut entries = BTreeMap::new();
         for entry in WalkDir::new(root).min_depth(1).into_iter().filter_map(Result::ok) {
             entries.insert(entry.path().to_owned(), told(entry.path()));
         }
         let own = user.unwrap_or_else(|| rustix::process::geteuid().as_raw());
+        let run_folder = format!("jove-{own}-");
+        let is_anothers = |path: &Path| is_a_sandbox(path) || (user.is_none() && begins_with(path, &run_folder));
         for folder in OPEN_FOLDERS {
             let walk = WalkDir::new(folder).min_depth(1).max_depth(6).into_iter();
-            for entry in walk.filter_entry(|entry| !is_a_sandbox(entry.path())).filter_map(Result::ok) {
+            for entry in walk.filter_entry(|entry| !is_anothers(entry.path())).filter_map(Result::ok) {
                 let is_own = entry.metadata().is_ok_and(|metadata| metadata.uid() == own);
                 let is_named = entry.path().to_string_lossy().contains("jove");
                 if is_own && (user.is_some() || is_named) {
@@ -80,7 +82,11 @@ impl Listing {
 }
 
 fn is_a_sandbox(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("jove-it-"))
+    begins_with(path, "jove-it-")
+}
+
+fn begins_with(path: &Path, word: &str) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(word))
 }
 
 fn told(path: &Path) -> String {
