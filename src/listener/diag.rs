@@ -1,5 +1,5 @@
-//! The kernel's answer over netlink (`sock_diag(7)`), which it gives from the sockets that listen alone. To read `/proc/net/tcp` it goes through
-//! the places of all connections that there could be, which takes 4 ms on a machine of 24 GB that has none.
+//! The kernel's answer over netlink (`sock_diag(7)`), which it gives from the sockets that listen alone. To read `/proc/net/tcp`
+//! it goes through the places of all connections that there could be, which takes 4 ms on a machine of 24 GB that has none.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
