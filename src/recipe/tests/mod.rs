@@ -4,6 +4,7 @@ mod data;
 mod fixture;
 mod making;
 mod policy;
+mod process;
 mod real;
 mod sites;
 mod spare;
