@@ -95,6 +95,15 @@ impl Entry {
         }
     }
 
+    /// Whether it is up.
+    pub(super) fn is_up(&self) -> bool {
+        match self.spec.kind {
+            Kind::Daemon | Kind::Step { .. } => self.life.is_up(),
+            // It waits for its times.
+            Kind::Schedule(_) => self.life.is_wanted,
+        }
+    }
+
     /// Its state for people.
     pub(super) fn status(&self) -> ServiceStatus {
         ServiceStatus {

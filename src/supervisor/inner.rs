@@ -11,7 +11,7 @@ use crate::generation::Journal;
 use crate::name::PartName;
 use crate::service::order::{self, Standing};
 use crate::service::state::Phase;
-use crate::service::{Kind, Services};
+use crate::service::Services;
 
 /// The part of it that changes.
 pub(super) struct Inner {
@@ -83,9 +83,38 @@ impl Inner {
         }
     }
 
+    /// Whether all of these are up, or which one will not come up; `None` if that is still open.
+    pub(super) fn judge(&self, names: &BTreeSet<PartName>) -> Option<Result<(), (PartName, String)>> {
+        let mut are_up = true;
+        for (name, entry) in self.among(names) {
+            if let Some(lost) = self.loss(name, entry) {
+                return Some(Err(lost));
+            }
+            are_up &= entry.is_some_and(Entry::is_up);
+        }
+        are_up.then_some(Ok(()))
+    }
+
+    /// What is known of these services. It walks beside all of them, which are sorted alike: with a thousand, looking each one up
+    /// at every change took a third of the supervisor's time.
+    fn among<'a>(
+        &'a self,
+        names: &'a BTreeSet<PartName>,
+    ) -> impl Iterator<Item = (&'a PartName, Option<&'a Entry>)> {
+        let mut entries = self.entries.iter().peekable();
+        names.iter().map(move |name| {
+            while entries.next_if(|(known, _)| *known < name).is_some() {}
+            (name, entries.next_if(|(known, _)| *known == name).map(|(_, entry)| entry))
+        })
+    }
+
     /// Whether a service will not come up by itself, and why.
     pub(super) fn lost(&self, name: &PartName) -> Option<(PartName, String)> {
-        let Some(entry) = self.entries.get(name) else { return Some((name.clone(), "it is gone".to_owned())) };
+        self.loss(name, self.entries.get(name))
+    }
+
+    fn loss(&self, name: &PartName, entry: Option<&Entry>) -> Option<(PartName, String)> {
+        let Some(entry) = entry else { return Some((name.clone(), "it is gone".to_owned())) };
         let life = &entry.life;
         if entry.spec.kind.schedule().is_some() && life.is_wanted {
             // A run that failed is followed by others.
@@ -118,11 +147,7 @@ impl Inner {
 
     /// Whether a service is up.
     pub(super) fn is_up(&self, name: &PartName) -> bool {
-        self.entries.get(name).is_some_and(|entry| match entry.spec.kind {
-            Kind::Daemon | Kind::Step { .. } => entry.life.is_up(),
-            // It waits for its times.
-            Kind::Schedule(_) => entry.life.is_wanted,
-        })
+        self.entries.get(name).is_some_and(Entry::is_up)
     }
 
     /// Whether nothing of a service runs.

@@ -253,14 +253,6 @@ impl Core {
 }
 
 impl Inner {
-    /// Whether all are up, or which one will not come up; `None` if that is still open.
-    fn judge(&self, names: &BTreeSet<PartName>) -> Option<Result<(), (PartName, String)>> {
-        match names.iter().find_map(|name| self.lost(name)) {
-            Some(lost) => Some(Err(lost)),
-            None => names.iter().all(|name| self.is_up(name)).then_some(Ok(())),
-        }
-    }
-
     /// The services that are meant by names of services or parts; all, if there is no name.
     pub(super) fn choose(&self, names: &[PartName]) -> Result<BTreeSet<PartName>, Failure> {
         if names.is_empty() {
