@@ -9,9 +9,9 @@ use super::entry::Entry;
 use super::message::SwitchEvent;
 use crate::generation::Journal;
 use crate::name::PartName;
+use crate::service::Services;
 use crate::service::order::{self, Standing};
 use crate::service::state::Phase;
-use crate::service::Services;
 
 /// The part of it that changes.
 pub(super) struct Inner {
@@ -97,10 +97,7 @@ impl Inner {
 
     /// What is known of these services. It walks beside all of them, which are sorted alike: with a thousand, looking each one up
     /// at every change took a third of the supervisor's time.
-    fn among<'a>(
-        &'a self,
-        names: &'a BTreeSet<PartName>,
-    ) -> impl Iterator<Item = (&'a PartName, Option<&'a Entry>)> {
+    fn among<'a>(&'a self, names: &'a BTreeSet<PartName>) -> impl Iterator<Item = (&'a PartName, Option<&'a Entry>)> {
         let mut entries = self.entries.iter().peekable();
         names.iter().map(move |name| {
             while entries.next_if(|(known, _)| *known < name).is_some() {}
