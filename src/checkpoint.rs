@@ -62,6 +62,7 @@ pub const NAMES: &[&str] = &[
     "load-after-command",
     "migration-before-command",
     "migration-after-command",
+    "back-after-load",
     "gc-before-object",
     "gc-after-manifest",
     "gc-after-generation",

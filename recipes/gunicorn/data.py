@@ -12,8 +12,8 @@ import shutil
 import sqlite3
 import sys
 
-# What services make anew; what is kept of data steps, and of a migration that goes on; what a load works in.
-LEFT_OUT = {"tmp", ".steps.jsonl", ".migrating", ".load", ".old"}
+# What services make anew; what is kept of data steps, and of migrations; what a load works in.
+LEFT_OUT = {"tmp", ".steps.jsonl", ".migrating", ".migrations.json", ".load", ".old"}
 MAGIC = b"SQLite format 3\0"
 BESIDE = ("-journal", "-shm", "-wal")
 

@@ -1,10 +1,11 @@
-//! Generations: what was installed, when and why; which one is current; the journal of a switch; a hold
+//! Generations: what was installed, when and why; which one is current; the journal of a switch; what it did to data; a hold
 //! after a rollback.
 
 pub mod current;
 pub mod hold;
 pub mod journal;
 pub mod manifest;
+pub mod migration;
 pub mod revision;
 pub mod sweep;
 
@@ -12,6 +13,7 @@ pub use current::{commit, current};
 pub use hold::Hold;
 pub use journal::{Journal, Phase};
 pub use manifest::{Manifest, PartRecord, Status};
+pub use migration::Migration;
 pub use revision::Revision;
 pub use sweep::{SweepError, next, objects, remove, surplus};
 

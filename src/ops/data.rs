@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::fs::{private_folder, write_atomic};
-use crate::generation::{self, Manifest};
+use crate::generation::{self, Manifest, migration};
 use crate::layout::Layout;
 use crate::name::PartName;
 use crate::ops::error::{OpError, OpResult, at};
@@ -194,6 +194,7 @@ fn forget_steps(
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(at(&done)(error)),
             _ => {}
         }
+        migration::forget_all(&place.layout, part).map_err(at(&place.layout.data(part)))?;
     }
     Ok(())
 }

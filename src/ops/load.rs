@@ -7,9 +7,12 @@ use crate::ops::data::{self, Held};
 use crate::ops::dump::write;
 use crate::ops::error::{OpError, OpResult};
 use crate::ops::place::Place;
-use crate::ops::prefix;
+use crate::ops::{migrate, prefix};
 use crate::progress::{Event, Reporter};
 use crate::service::DataVerb;
+
+/// Why a dump was taken.
+const BEFORE_LOAD: &str = "before load";
 
 /// What was asked for.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +54,7 @@ pub fn load(place: &Place, request: &Request, report: &Reporter) -> OpResult<Sum
         fits(&dump, one, request.force)?;
         dump.check(&one.part).map_err(|error| OpError::from(error).hint("nothing was loaded"))?;
     }
-    let before = write(place, &held, "before load", false, report)?;
+    let before = write(place, &held, BEFORE_LOAD, false, report)?;
     report.report(Event::Note(format!("what was there is in the dump {}", before.name)));
     for one in &held {
         report.report(Event::Stage(format!("loading {}", one.part)));
@@ -83,10 +86,16 @@ fn find(place: &Place, wanted: Option<&str>) -> OpResult<Dump> {
     dump::read(&path).map_err(|error| OpError::from(error).hint("nothing was loaded"))
 }
 
-/// The newest dump. What was saved before a load is not what a load without a name means.
+/// The newest dump that somebody made. What was saved before a load, or before a migration and is of some parts only, is not what
+/// a load without a name means.
 fn newest(place: &Place) -> OpResult<Dump> {
     let mut shelf = dump::shelf(&place.layout.dumps());
-    let newest = shelf.whole.into_iter().rev().find(|dump| dump.manifest.why != "before load");
+    let newest = shelf
+        .whole
+        .iter()
+        .rev()
+        .find(|dump| ![BEFORE_LOAD, migrate::WHY].contains(&dump.manifest.why.as_str()))
+        .cloned();
     // Names are times: an older one is not taken in silence for one that is damaged.
     let is_newer = |name: &String| newest.as_ref().is_none_or(|newest| *name > newest.name);
     if let Some((_, error)) = shelf.damaged.pop_if(|(name, _)| is_newer(name)) {
@@ -96,9 +105,14 @@ fn newest(place: &Place) -> OpResult<Dump> {
             None => error,
         });
     }
-    newest.ok_or_else(|| {
-        OpError::failed(format!("there is no dump in {}", place.layout.dumps().display()))
-            .hint(format!("make one: {} dump", place.command()))
+    let others = shelf.whole.len();
+    newest.ok_or_else(|| match others {
+        0 => OpError::failed(format!("there is no dump in {}", place.layout.dumps().display()))
+            .hint(format!("make one: {} dump", place.command())),
+        _ => OpError::failed(
+            "there are only dumps that were taken before a load or a migration; name the one that is meant",
+        )
+        .hint(format!("what there is: {} dump --list", place.command())),
     })
 }
 

@@ -1,20 +1,22 @@
 //! A migration with a way back: a dump of what it may change is taken before, and comes back if it fails.
 //!
 //! It is the command of a data step, so the old code is stopped and nobody serves from the data. The name of the dump stands in
-//! `var/<part>/.migrating` meanwhile: a step that was killed begins with loading it.
+//! `var/<part>/.migrating` meanwhile: a step that was killed begins with loading it. What was done is noted
+//! ([`generation::migration`]): where the new code does not come up afterwards, the supervisor has the same command bring the dump
+//! back, and `rollback` says what it would find.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::dump::{self, Dump, Scratch};
 use crate::fs::write_atomic;
-use crate::generation::{self, Manifest};
+use crate::generation::{self, Journal, Manifest, Migration, migration};
 use crate::layout::Layout;
 use crate::name::PartName;
 use crate::ops::data::{self, Held};
 use crate::ops::dump::share;
 use crate::ops::error::{OpError, OpResult, at};
-use crate::service::{DataVerb, Services};
+use crate::service::{DataCommand, DataState, DataVerb, Kind, Services};
 use crate::state::State;
 
 /// Why a dump was taken.
@@ -29,6 +31,8 @@ pub struct Request {
     pub part: PartName,
     /// Old code works on what it makes: no dump.
     pub compatible: bool,
+    /// Nothing is migrated: the data come back from this dump.
+    pub back: Option<String>,
     /// The migration.
     pub command: Vec<String>,
 }
@@ -43,11 +47,17 @@ pub fn migrate(request: &Request, say: &mut dyn FnMut(&str)) -> OpResult<()> {
     let held = protected(layout, &request.part)?;
     if let Ok(name) = std::fs::read_to_string(&mark) {
         say(&format!("the last migration was cut off; its data come back from the dump {name}"));
-        back(layout, &held, &dump::read(&layout.dumps().join(name.trim()))?)?;
+        undo(request, &held, name.trim())?;
         remove(&mark)?;
     }
+    if let Some(name) = &request.back {
+        undo(request, &held, name)?;
+        say(&format!("the data are again those of the dump {name}"));
+        return Ok(());
+    }
     if request.compatible || held.is_empty() {
-        return run(request);
+        run(request)?;
+        return note(request, None);
     }
     let dump = take(layout, &held)?;
     say(&format!("what there is now is in the dump {}", dump.name));
@@ -58,9 +68,29 @@ pub fn migrate(request: &Request, say: &mut dyn FnMut(&str)) -> OpResult<()> {
     if tried.is_err() {
         back(layout, &held, &dump)?;
         say(&format!("it failed; the data are again those of the dump {}", dump.name));
+    } else {
+        note(request, Some(dump.name))?;
     }
     remove(&mark)?;
     tried
+}
+
+/// Remembers what was done. On a first installation there is nothing to go back to.
+fn note(request: &Request, dump: Option<String>) -> OpResult<()> {
+    let layout = &request.layout;
+    let Some(from) = generation::current(layout) else { return Ok(()) };
+    let journal = Journal::read(layout).map_err(|error| OpError::failed(error.to_string()))?;
+    // Outside of a switch it is the migration of what is current, on data that came from elsewhere.
+    let to = journal.map_or(from, |journal| journal.to);
+    let done = Migration { from, to, dump, when: jiff::Timestamp::now().to_string() };
+    migration::note(layout, &request.part, done).map_err(at(&layout.data(&request.part)))
+}
+
+/// Brings back what was there before a migration.
+fn undo(request: &Request, held: &[Held], name: &str) -> OpResult<()> {
+    let layout = &request.layout;
+    back(layout, held, &dump::read(&layout.dumps().join(name))?)?;
+    migration::forget(layout, &request.part, name).map_err(at(&layout.data(&request.part)))
 }
 
 fn remove(mark: &PathBuf) -> OpResult<()> {
@@ -90,7 +120,17 @@ fn protected(layout: &Layout, part: &PartName) -> OpResult<Vec<Held>> {
     let is_known = held.iter().any(|held| held.part == *part);
     let meant = held.into_iter().filter(|held| is_known && needed.contains(&held.part) && held.has(DataVerb::Dump));
     // Servers whose every database is a part of its own would be dumped twice; they are whole dumps' affair.
-    Ok(meant.filter(|held| held.part == *part || held.has(DataVerb::Load)).collect())
+    Ok(meant
+        .filter(|held| held.part == *part || (held.has(DataVerb::Load) && !is_kept_by_a_server(&services, held)))
+        .collect())
+}
+
+/// Whether a part's data are files that its running server would go on with, as a queue's are: taken from under it, they would be
+/// lost, and what it writes then with them. The migration needs the server, so that it cannot be stopped.
+fn is_kept_by_a_server(services: &Services, held: &Held) -> bool {
+    let runs = services.services.iter().any(|spec| spec.part == held.part && spec.kind == Kind::Daemon);
+    let needs_rest = |command: &DataCommand| command.verb != DataVerb::Prove && command.during == DataState::Stopped;
+    runs && held.commands.iter().any(needs_rest)
 }
 
 /// The parts whose services a part's services need, at whatever distance, itself included.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::checkpoint;
 use crate::digest::Digest;
-use crate::generation::{self, Hold, Manifest, Status, manifest};
+use crate::generation::{self, Hold, Manifest, Status, manifest, migration};
 use crate::layout::Layout;
 use crate::ops::error::{OpError, OpResult, at};
 use crate::ops::place::Place;
@@ -28,7 +28,7 @@ pub struct Summary {
 /// Goes back.
 ///
 /// # Errors
-/// If there is no such generation, one of its objects is gone, or data have a newer format.
+/// If there is no such generation, one of its objects is gone, or data have a newer format or were migrated since.
 pub fn rollback(place: &Place, to: Option<u32>, force: bool, no_start: bool, report: &Reporter) -> OpResult<Summary> {
     let entered = prefix::enter_existing(place, report)?;
     prefix::check(place, None)?;
@@ -92,6 +92,7 @@ fn step(place: &Place, to: Option<u32>, left: u32, force: bool) -> OpResult<Step
     let target = wanted(place, to, left)?;
     if let Some(former) = Manifest::read(&place.layout, left).ok().filter(|_| !force) {
         check_data(&former, &target)?;
+        check_migrations(place, &former, &target)?;
     }
     Ok(Step { left, to, target })
 }
@@ -142,6 +143,29 @@ fn check_data(current: &Manifest, target: &Manifest) -> OpResult<()> {
                 OpError::failed(message).hint("bring back a dump that fits, or go back all the same with --force")
             );
         }
+    }
+    Ok(())
+}
+
+/// Data that a later generation migrated are not read by older code, unless that was said of the migration.
+fn check_migrations(place: &Place, current: &Manifest, target: &Manifest) -> OpResult<()> {
+    for name in current.parts.keys() {
+        let done = migration::read(&place.layout, name).map_err(at(&place.layout.data(name)))?;
+        let after = done.iter().filter(|one| one.to > target.generation && one.to <= current.generation);
+        // The oldest dump has what the older code left.
+        let Some((to, dump)) = after.filter_map(|one| Some((one.to, one.dump.as_ref()?))).next() else { continue };
+        let message = format!(
+            "generation {to} migrated the data of `{name}`, which the code of generation {} may not read",
+            target.generation
+        );
+        let refused = OpError::failed(message);
+        if !place.layout.dumps().join(dump).exists() {
+            return Err(refused.hint("the dump that was taken before is gone; go back all the same with --force"));
+        }
+        let (command, to) = (place.command(), target.generation);
+        return Err(refused
+            .hint(format!("with the data of before: {command} rollback {to} --force && {command} load {dump}"))
+            .hint("what was written since is lost then, but for the dump that `load` takes; or roll back with --force alone"));
     }
     Ok(())
 }

@@ -123,6 +123,13 @@ const fn is_false(value: &bool) -> bool {
 }
 
 impl ServiceSpec {
+    /// Whether it is a migration with a way back: the step of a recipe whose command is `jove-install internal-migrate …`.
+    #[must_use]
+    pub fn is_migration(&self) -> bool {
+        matches!(self.kind, Kind::Step { .. })
+            && self.command.get(1).and_then(Text::as_plain) == Some("internal-migrate")
+    }
+
     /// A service of which nothing is known but its name.
     #[must_use]
     pub fn bare(name: PartName) -> Self {

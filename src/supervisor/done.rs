@@ -18,6 +18,9 @@ struct Done {
     key: String,
     when: String,
     generation: Option<u32>,
+    /// It is as if it had not been done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_undone: bool,
 }
 
 fn path(layout: &Layout, part: &PartName) -> PathBuf {
@@ -28,14 +31,24 @@ fn path(layout: &Layout, part: &PartName) -> PathBuf {
 pub(super) fn is_done(layout: &Layout, spec: &ServiceSpec) -> bool {
     let Kind::Step { key } = &spec.kind else { return false };
     let text = fs::read_to_string(path(layout, &spec.part)).unwrap_or_default();
-    let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Done>(line).ok());
-    lines.any(|done| done.name == spec.name && done.key == *key)
+    let mut lines = text.lines().rev().filter_map(|line| serde_json::from_str::<Done>(line).ok());
+    let last = lines.find(|done| done.name == spec.name && done.key == *key);
+    last.is_some_and(|done| !done.is_undone)
 }
 
 /// Records that a data step was done; synced, since running it again may do harm.
 pub(super) fn record(layout: &Layout, spec: &ServiceSpec, generation: Option<u32>) -> io::Result<()> {
+    write(layout, spec, generation, false)
+}
+
+/// Records that what a data step did is undone: it runs again where it is wanted again.
+pub(super) fn undo(layout: &Layout, spec: &ServiceSpec) -> io::Result<()> {
+    if is_done(layout, spec) { write(layout, spec, None, true) } else { Ok(()) }
+}
+
+fn write(layout: &Layout, spec: &ServiceSpec, generation: Option<u32>, is_undone: bool) -> io::Result<()> {
     let Kind::Step { key } = &spec.kind else { return Ok(()) };
-    let done = Done { name: spec.name.clone(), key: key.clone(), when: history::now(), generation };
+    let done = Done { name: spec.name.clone(), key: key.clone(), when: history::now(), generation, is_undone };
     let folder = layout.data(&spec.part);
     if !folder.is_dir() {
         DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
@@ -54,7 +67,7 @@ pub(super) fn record(layout: &Layout, spec: &ServiceSpec, generation: Option<u32
 
 #[cfg(test)]
 mod tests {
-    use super::{is_done, path, record};
+    use super::{is_done, path, record, undo};
     use crate::layout::Layout;
     use crate::service::testing::spec;
     use crate::service::{Kind, ServiceSpec};
@@ -75,5 +88,9 @@ mod tests {
         std::fs::write(&file, std::fs::read_to_string(&file).expect("read") + "{\"torn").expect("tear");
         record(&layout, &step("2"), Some(4)).expect("record");
         assert!(is_done(&layout, &step("1")) && is_done(&layout, &step("2")));
+        undo(&layout, &step("2")).expect("undone");
+        assert!(is_done(&layout, &step("1")) && !is_done(&layout, &step("2")));
+        record(&layout, &step("2"), Some(5)).expect("record");
+        assert!(is_done(&layout, &step("2")));
     }
 }

@@ -53,6 +53,7 @@ mod spawn;
 mod stream;
 mod switch;
 mod task;
+mod undo;
 mod upgrade;
 pub mod usage;
 mod watch;

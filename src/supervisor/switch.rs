@@ -12,7 +12,7 @@ use super::core::{Core, no_services};
 use super::entry::Entry;
 use super::message::SwitchEvent;
 use super::ops::{self, Failure};
-use super::{history, overlap, probe, reload};
+use super::{history, overlap, probe, reload, undo};
 use crate::checkpoint;
 use crate::generation::{self, Journal, Manifest, Phase};
 use crate::keeper::message::Request;
@@ -221,9 +221,10 @@ pub(super) async fn back_out(
             None => format!("stopping what was started: {reason}"),
         },
     });
-    set_journal(core, Some(journal));
+    set_journal(core, Some(journal.clone()));
     let former = if from.is_none() { no_services() } else { former };
-    settle_into(core, former).await;
+    settle_into(core, former.clone()).await;
+    undo::migrations(core, &journal, &former).await;
     reload::back(core).await;
     let wanted: BTreeSet<PartName> = {
         let inner = core.inner.borrow();

@@ -17,6 +17,7 @@ pub const CHECKPOINTS: &[&str] = &[
     "load-after-command",
     "migration-before-command",
     "migration-after-command",
+    "back-after-load",
 ];
 
 /// A part that holds words in a file, and whose migration adds to them.
@@ -25,6 +26,9 @@ summary = "words"
 [options.migration]
 type    = "string"
 default = "true"
+[options.seconds]
+type    = "string"
+default = "1000000"
 [[file]]
 content = "x"
 path    = "x"
@@ -35,7 +39,7 @@ key     = "${.migration}"
 folder  = "${.data}"
 vars    = { PATH = "/usr/bin:/bin", JOVE_CHECKPOINT_FILE = "${.prefix}/kill" }
 [[service]]
-command = ["/bin/sleep", "1000000"]
+command = ["/bin/sleep", "${.seconds}"]
 [data]
 folders = ["${.data}"]
 version = "1"
@@ -259,6 +263,82 @@ fn a_failed_migration_leaves_the_data_as_they_were() {
     assert_eq!(words.dumps()[0]["why"], "before migration");
     migrate(&words, "echo more >> words").success();
     assert_eq!(words.said(), "one\nmore\n");
+}
+
+#[test]
+fn code_that_does_not_come_up_gives_back_what_its_migration_changed() {
+    let mut words = Words::new();
+    let checkpoint = words.life.sandbox.folder().join("kill-supervisor");
+    words.life.sandbox.set("JOVE_CHECKPOINT_FILE", checkpoint.display());
+    words.run(&["stop"]).success();
+    words.run(&["start"]).success();
+    let broken =
+        ["update", "--quiet", "--retry", "--set", "it.migration=echo more >> words", "--set", "it.seconds=none"];
+    // The second time, the supervisor is killed when the data are back and that is not written down.
+    for is_killed in [false, true] {
+        if is_killed {
+            words.life.sandbox.write(&checkpoint, "back-after-load");
+        }
+        words.run(&broken).code(1);
+        assert!(!checkpoint.exists(), "it was not passed");
+        until("the service of before", || words.is_ready().then_some(()));
+        assert_eq!(words.said(), "one\n");
+    }
+    // It was undone, so that it is done again, once.
+    migrate(&words, "echo more >> words").success();
+    assert_eq!(words.said(), "one\nmore\n");
+    words.run(&["update", "--quiet", "--set", "it.migration=echo more >> words", "--set", "it.seconds=none"]).code(1);
+    assert_eq!(words.said(), "one\nmore\n", "what failed had no migration of its own");
+}
+
+#[test]
+fn a_way_back_over_a_migration_is_told_and_has_the_data_of_before() {
+    let words = Words::new();
+    migrate(&words, "echo more >> words").success();
+    migrate(&words, "echo most >> words").success();
+    let refused = words.run(&["rollback"]).code(1);
+    assert!(refused.stderr().contains("generation 3 migrated the data of `it`"), "{}", refused.stderr());
+    let refused = words.run(&["rollback", "1"]).code(1);
+    assert!(refused.stderr().contains("generation 2 migrated the data of `it`"), "{}", refused.stderr());
+    let dump = words.dumps()[0]["name"].as_str().expect("a name").to_owned();
+    assert!(refused.stderr().contains(&format!("load {dump}")), "{}", refused.stderr());
+    assert!(words.is_ready());
+    words.run(&["rollback", "1", "--force"]).success();
+    assert_eq!(words.said(), "one\nmore\nmost\n");
+    words.run(&["load", &dump]).success();
+    assert_eq!(words.said(), "one\n");
+    // A load without a name is of a dump that somebody made.
+    assert!(words.run(&["load"]).code(1).stderr().contains("name the one that is meant"));
+}
+
+#[test]
+fn what_a_running_server_keeps_is_not_taken_from_under_it() {
+    let words = Words::new();
+    let queue = r#"
+summary = "a queue"
+[[service]]
+command = ["/bin/sh", "-c", "exec 3>>queue; exec /bin/sleep 1000000"]
+folder  = "${.data}"
+[data]
+folders = ["${.data}"]
+dump    = { command = ["/bin/sh", "-c", "cp queue $JOVE_DUMP/"], while = "stopped" }
+load    = { command = ["/bin/sh", "-c", "rm queue; cp $JOVE_DUMP/queue queue"], while = "stopped" }
+"#;
+    words.life.sandbox.write("recipes/queue/recipe.toml", queue);
+    let project = words.life.sandbox.folder().join("jove.toml");
+    let text = words.life.sandbox.read(&project) + "needs = [\"queue\"]\n[parts.queue]\nrecipe = \"queue\"\n";
+    words.life.sandbox.write(&project, text);
+    words.run(&["install", "--quiet"]).success();
+    let inode = || {
+        use std::os::unix::fs::MetadataExt as _;
+        words.prefix().join("var/queue/queue").metadata().expect("the queue").ino()
+    };
+    let before = inode();
+    migrate(&words, "echo half >> words; false").code(1);
+    assert_eq!((inode(), words.said()), (before, "one\n".to_owned()));
+    let dumps = words.dumps();
+    let parts = dumps[0]["parts"].as_object().expect("parts");
+    assert_eq!(parts.keys().collect::<Vec<_>>(), ["it"]);
 }
 
 #[test]

@@ -46,6 +46,9 @@ pub struct MigrateArguments {
     /// Old code works on what it makes
     #[arg(long, num_args = 0..=1, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set)]
     pub compatible: bool,
+    /// Nothing is migrated: the data come back from this dump
+    #[arg(long, value_name = "DUMP")]
+    pub back: Option<String>,
     /// The command
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<String>,

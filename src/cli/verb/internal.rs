@@ -88,6 +88,7 @@ pub fn migrate(face: &Face, arguments: MigrateArguments) -> OpResult<Exit> {
         layout: Layout::new(arguments.root),
         part: arguments.part.parse().map_err(OpError::usage)?,
         compatible: arguments.compatible,
+        back: arguments.back,
         command: arguments.command,
     };
     migrate::migrate(&request, &mut |text| face.print(text))?;
