@@ -3,6 +3,7 @@
 
 mod archive;
 mod mirror;
+mod sources;
 mod unwritable;
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -49,20 +50,23 @@ impl Site {
         let mut archive = Archive::new(&folder);
         archive.package("words", "", &[("usr/share/words", "some\n")], "zst");
         let mirror = Mirror::of(&folder);
-        let key = folder.join("key.asc");
-        life.sandbox.write(
-            life.sandbox.home().join(".config/jove/config.toml"),
-            format!(
-                "[sources.debian]\naddress = '{}debian/'\nsuites = ['test']\nkeyring = ['{}']\n",
-                mirror.url(),
-                key.display()
-            ),
-        );
         let checkpoint = life.sandbox.path("work/checkpoint");
         life.sandbox.set("JOVE_CHECKPOINT_FILE", checkpoint.display());
         let mut site = Self { life, archive, mirror, checkpoint };
+        site.configure(&["test"]);
         site.publish(1);
         site
+    }
+
+    /// Has the user's packages come from these suites of the archive.
+    fn configure(&self, suites: &[&str]) {
+        let key = self.life.sandbox.path("work/mirror/key.asc");
+        let text = format!(
+            "[sources.debian]\naddress = '{}debian/'\nsuites = {suites:?}\nkeyring = ['{}']\n",
+            self.mirror.url(),
+            key.display()
+        );
+        self.life.sandbox.write(self.life.sandbox.home().join(".config/jove/config.toml"), text);
     }
 
     /// Puts a version of the tool into the archive. Its script is run by the shell that comes with it.

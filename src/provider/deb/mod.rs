@@ -19,6 +19,7 @@ pub mod index;
 pub mod lists;
 pub mod package;
 pub mod patch;
+pub mod reach;
 pub mod relation;
 pub mod release;
 pub mod signature;
@@ -99,11 +100,16 @@ pub enum DebError {
     #[error(transparent)]
     Net(#[from] NetError),
     /// An archive did not answer in time.
-    #[error("{address} did not answer within {} s", PATIENCE.as_secs())]
+    #[error("{address} did not answer within {seconds} s")]
     Silent {
         /// Its address, without credentials.
         address: String,
+        /// How long it was waited for, in seconds.
+        seconds: u64,
     },
+    /// No archive is there.
+    #[error("{0}")]
+    Unreachable(String),
     /// An archive has no such suite.
     #[error("{address} answered {status}: the archive has no such suite, or no `InRelease`")]
     NoRelease {
@@ -288,19 +294,10 @@ impl Provider for Packages {
 
     fn reachable(&self, kit: &Kit<'_>) -> Result<String, ProvideError> {
         let sources = self.sources()?;
-        let Some(first) = sources.first() else { return Err(DebError::NoSources.into()) };
         if kit.client.is_offline() {
-            return Err(DebError::Silent { address: "an archive".to_owned() }.into());
+            return Err(DebError::Silent { address: "an archive".to_owned(), seconds: PATIENCE.as_secs() }.into());
         }
-        let ask = async { tokio::time::timeout(PATIENCE, kit.client.text(&first.address, "*/*", 1 << 20)).await };
-        match kit.client.block_on(ask) {
-            Ok(Ok(_)) => {
-                let names: Vec<String> = sources.iter().map(Source::name).collect();
-                Ok(format!("{} at {}", names.join(", "), net::show(&first.address)))
-            }
-            Ok(Err(error)) => Err(DebError::from(error).into()),
-            Err(_) => Err(DebError::Silent { address: net::show(&first.address) }.into()),
-        }
+        Ok(reach::reach(kit.client, &sources, PATIENCE)?)
     }
 
     fn resolve(&self, kit: &Kit<'_>, _before: &[Pinned]) -> Result<Vec<Pinned>, ProvideError> {

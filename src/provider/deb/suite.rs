@@ -75,12 +75,20 @@ fn folder(source: &Source) -> Result<Url, DebError> {
     source.address.join(&place).map_err(|_| DebError::Suite(source.suite.clone()))
 }
 
+/// Where the signed `Release` of a source is.
+///
+/// # Errors
+/// If the suite's name is none.
+pub fn in_release(source: &Source) -> Result<Url, DebError> {
+    folder(source)?.join("InRelease").map_err(|_| DebError::Suite(source.suite.clone()))
+}
+
 /// The `Release` of a source, its signature and its time checked.
 ///
 /// # Errors
 /// As [`packages`].
 pub fn release(kit: &Kit<'_>, source: &Source) -> Result<Release, DebError> {
-    let address = folder(source)?.join("InRelease").map_err(|_| DebError::Suite(source.suite.clone()))?;
+    let address = in_release(source)?;
     let answer = kit.client.block_on(kit.client.text(&address, "*/*", RELEASE_LIMIT))?;
     if answer.status != 200 {
         return Err(DebError::NoRelease { address: net::show(&address), status: answer.status });

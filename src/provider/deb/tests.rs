@@ -8,6 +8,7 @@ use self::archive::key;
 use super::source::written;
 use super::*;
 use crate::host::Host;
+use crate::net::test_server::{Ending, Reply, Server};
 use crate::net::{Cache, Client, Patience};
 use crate::progress;
 
@@ -246,4 +247,37 @@ fn a_cure_that_finds_nothing_says_so() {
     let cure = Cure { path: "usr/bin/web".into(), from: "ROOT=".into(), to: "y".into() };
     let request = Packages { cures: vec![cure], ..archive.request(&["web"]) };
     insta::assert_snapshot!(archive.install(&request, "object").expect_err("refused"), @"the cure of `usr/bin/web` found no `ROOT=`: the package changed; correct the recipe's `deb_cures`");
+}
+
+#[test]
+fn the_suites_that_answer_are_there_whoever_else_does_not() {
+    let archive = Archive::new();
+    archive.sign(&archive.key, 3600);
+    let root = archive.folder.path().to_owned();
+    // As a mirror answers: its root too, and the suites that it has.
+    let server = Server::start(move |request| match std::fs::read(root.join(request.target.trim_start_matches('/'))) {
+        Ok(_) => Reply::ok("signed"),
+        Err(_) if request.target == "/debian/" => Reply::ok("<html>"),
+        Err(_) => Reply::new("404 Not Found", ""),
+    });
+    let silent = Server::start(|_| Reply::ok("late").cut(0, Ending::Silence));
+    let nobody = Server::nobody();
+    let told = |wanted: &[(&Url, &str)], patience: u64| {
+        let of = |(address, suite): &(&Url, &str)| {
+            written(address, &[(*suite).to_owned()], &["main".to_owned()], &[], false)
+        };
+        let sources: Vec<Source> = wanted.iter().flat_map(of).collect();
+        let told = reach::reach(&archive.client, &sources, Duration::from_secs(patience));
+        let mut said = told.map_or_else(|error| format!("not: {error}"), |there| there);
+        for (server, name) in [(&server, "[SERVER]"), (&silent, "[SILENT]")] {
+            said = said.replace(server.url("").as_str().trim_end_matches('/'), name);
+        }
+        said.replace(&format!("http://127.0.0.1:{}", nobody.port().expect("port")), "[NOBODY]")
+    };
+    let here = server.url("/debian");
+    insta::assert_snapshot!(told(&[(&nobody, "a"), (&here, "test"), (&here, "gone")], 60), @"test at [SERVER]/debian/");
+    insta::assert_snapshot!(told(&[(&here, "gone"), (&nobody, "a")], 60), @"not: [SERVER]/debian/dists/gone/InRelease answered 404: the archive has no such suite, or no `InRelease`; [NOBODY]/x/dists/a/InRelease could not be fetched: no connection: Connection refused (os error 111)");
+    let late = silent.url("/debian");
+    insta::assert_snapshot!(told(&[(&late, "a"), (&here, "test"), (&late, "b")], 3), @"test at [SERVER]/debian/");
+    insta::assert_snapshot!(told(&[(&late, "a"), (&late, "b")], 1), @"not: [SILENT]/debian/ did not answer within 1 s");
 }
