@@ -107,6 +107,12 @@ pub enum DebError {
         /// How long it was waited for, in seconds.
         seconds: u64,
     },
+    /// Nobody may be asked.
+    #[error("{address} is not asked, since the run is offline")]
+    Offline {
+        /// Its address, without credentials.
+        address: String,
+    },
     /// No archive is there.
     #[error("{0}")]
     Unreachable(String),
@@ -293,11 +299,7 @@ impl Provider for Packages {
     }
 
     fn reachable(&self, kit: &Kit<'_>) -> Result<String, ProvideError> {
-        let sources = self.sources()?;
-        if kit.client.is_offline() {
-            return Err(DebError::Silent { address: "an archive".to_owned(), seconds: PATIENCE.as_secs() }.into());
-        }
-        Ok(reach::reach(kit.client, &sources, PATIENCE)?)
+        Ok(reach::reach(kit.client, &self.sources()?, PATIENCE)?)
     }
 
     fn resolve(&self, kit: &Kit<'_>, _before: &[Pinned]) -> Result<Vec<Pinned>, ProvideError> {

@@ -30,6 +30,10 @@ pub fn reach(client: &Client, sources: &[Source], patience: Duration) -> Result<
 
 async fn is_there(client: &Client, source: &Source, patience: Duration) -> Result<(), DebError> {
     let address = in_release(source)?;
+    // A folder's lists are not read either: what is pinned without a network was resolved before.
+    if client.is_offline() {
+        return Err(DebError::Offline { address: net::show(&source.address) });
+    }
     match tokio::time::timeout(patience, client.status(&address)).await {
         Ok(Ok(200..300)) => Ok(()),
         Ok(Ok(status)) => Err(DebError::NoRelease { address: net::show(&address), status }),

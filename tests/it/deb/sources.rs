@@ -15,3 +15,14 @@ fn an_archive_without_the_suite_is_passed_over() {
     assert!(said.stderr().contains("software of `tools` comes from host"), "{}", said.stderr());
     assert!(said.stderr().contains(&format!("; not deb: {why}")), "{}", said.stderr());
 }
+
+#[test]
+fn an_archive_that_may_not_be_asked_is_told_as_that() {
+    let site = Site::new();
+    site.life.define("[parts.tools]\nrecipe = 'packages'\ndeb = ['tool']\nprograms = ['tool']\n");
+    site.configure(&["test", "gone"]);
+    let told = site.life.run(&["plan", "--offline"]).code(1);
+    let why = format!("    deb: {}debian/ is not asked, since the run is offline\n", site.mirror.url());
+    assert!(told.stderr().contains(&why), "{}", told.stderr());
+    assert_eq!(site.mirror.requests(), Vec::<String>::new());
+}
