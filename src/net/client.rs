@@ -44,6 +44,17 @@ pub enum NetError {
     Start(String),
 }
 
+impl NetError {
+    /// Whether it is on this machine, so that no other address would end better.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Text { trouble, .. } => trouble.is_local(),
+            Self::Trust(_) | Self::Start(_) => true,
+        }
+    }
+}
+
 fn times(attempts: u32) -> String {
     if attempts > 1 { format!(" (after {attempts} attempts)") } else { String::new() }
 }

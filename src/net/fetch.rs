@@ -85,6 +85,22 @@ pub enum FetchError {
     },
 }
 
+impl FetchError {
+    /// Whether it is on this machine, so that no other address would end better.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        let is_local = |failure: &Failure| match &failure.cause {
+            Cause::Cache(_) => true,
+            Cause::NoAddress => false,
+            Cause::Tried(tries) => tries.iter().any(|tried| tried.trouble.is_local()),
+        };
+        match self {
+            Self::Files { failures, .. } => failures.iter().any(is_local),
+            Self::Space { .. } => true,
+        }
+    }
+}
+
 /// Fetches every file that is not in the cache, at most `jobs` at once, and gives their paths in the order of `wanted`.
 /// All are tried, whatever happens to one. `distrust` hashes cache entries even if they were verified before in this run.
 ///

@@ -40,6 +40,7 @@ use url::Url;
 
 use self::closure::{ClosureError, Question, WITHOUT, close};
 use self::index::{Index, Record};
+use self::lists::Skipped;
 use self::package::PackageError;
 use self::patch::PatchError;
 use self::source::{Source, architecture, of_machine};
@@ -154,9 +155,20 @@ pub enum DebError {
         /// The machine's kind.
         architecture: String,
     },
-    /// The set cannot be closed.
+    /// No suite can be used.
+    #[error("no suite can be used:{0}")]
+    NoneLeft(Skipped),
+    /// An archive that other parts asked, too.
     #[error(transparent)]
-    Closure(#[from] ClosureError),
+    Shared(Arc<DebError>),
+    /// The set cannot be closed.
+    #[error("{error}{}", without(.skipped))]
+    Closure {
+        /// Why not.
+        error: ClosureError,
+        /// Suites that may have what is missing.
+        skipped: Skipped,
+    },
     /// A list names a package without a digest.
     #[error("the archive says no digest of the package {0}, so it is not taken")]
     NoDigest(String),
@@ -190,6 +202,22 @@ pub enum DebError {
     },
 }
 
+fn without(skipped: &Skipped) -> String {
+    if skipped.is_empty() { String::new() } else { format!("\nnot looked for in suites that cannot be used:{skipped}") }
+}
+
+impl DebError {
+    /// Whether it is on this machine, so that no other archive would end better.
+    fn is_local(&self) -> bool {
+        match self {
+            Self::Net(error) => error.is_local(),
+            Self::Fetch(error) => error.is_local(),
+            Self::Cache(_) | Self::Io { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 impl Packages {
     fn sources(&self) -> Result<Vec<Source>, DebError> {
         let found = self.sources.clone().unwrap_or_else(|| of_machine(Path::new("/etc/apt"), &machine()));
@@ -208,20 +236,14 @@ impl Packages {
 
     fn pins(&self, kit: &Kit<'_>) -> Result<Vec<Pinned>, DebError> {
         let sources = self.sources()?;
-        let read = |source: &Source| {
-            let read = || suite::packages(kit, source, &machine());
-            kit.lists.map_or_else(|| read().map(Arc::new), |lists| lists.of(source, read))
-        };
-        let texts = sources.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let (lists, skipped) = lists::read(kit, &sources, &machine())?;
         let mut index = Index::default();
-        for (archive, text) in
-            texts.iter().enumerate().flat_map(|(archive, texts)| texts.iter().map(move |text| (archive, text)))
-        {
-            index.add(text, archive);
+        for (archive, texts) in &lists {
+            texts.iter().for_each(|text| index.add(text, *archive));
         }
-        let names: Vec<String> = sources.iter().map(Source::name).collect();
+        let names: Vec<String> = lists.iter().map(|(archive, _)| sources[*archive].name()).collect();
         let question = Question { packages: &self.packages, without: &self.without(), archives: &names.join(", ") };
-        let closed = close(&index, &question)?;
+        let closed = close(&index, &question).map_err(|error| DebError::Closure { error, skipped })?;
         closed.iter().map(|record| pinned(record, &sources)).collect()
     }
 

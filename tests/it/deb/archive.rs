@@ -128,8 +128,13 @@ impl Archive {
 
     /// Signs what there is by a key, valid for as many seconds.
     pub fn sign(&self, key: &SignedSecretKey, life: i64) {
+        self.sign_as("test", key, life);
+    }
+
+    /// The same for a suite of another name.
+    pub fn sign_as(&self, suite: &str, key: &SignedSecretKey, life: i64) {
         let name = format!("main/binary-{}/Packages", machine());
-        std::fs::write(self.path(&format!("debian/dists/test/{name}")), &self.lists).expect("written");
+        std::fs::write(self.path(&format!("debian/dists/{suite}/{name}")), &self.lists).expect("written");
         let until = Timestamp::now() + SignedDuration::from_secs(life);
         let release = format!(
             "Origin: Test\nValid-Until: {}\nSHA256:\n {} {} {name}\n",
@@ -139,6 +144,6 @@ impl Archive {
         );
         let signed = CleartextSignedMessage::sign(rand::thread_rng(), &release, &key.primary_key, &Password::empty());
         let text = signed.expect("signed").to_armored_string(ArmorOptions::default()).expect("armoured");
-        std::fs::write(self.path("debian/dists/test/InRelease"), text).expect("written");
+        std::fs::write(self.path(&format!("debian/dists/{suite}/InRelease")), text).expect("written");
     }
 }
