@@ -2,6 +2,8 @@
 //!
 //! What is found is written with a comment that says where it was found; nothing of the project is run.
 
+mod packages;
+
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -10,6 +12,7 @@ use crate::fs::write_atomic;
 use crate::host::Host;
 use crate::ops::catalogue::catalogue;
 use crate::ops::error::{OpError, OpResult, at};
+use crate::ops::init::packages::Packages;
 
 /// What was asked for.
 #[derive(Debug, Clone, Default)]
@@ -222,56 +225,6 @@ fn names(folder: &Path, suffix: &str) -> Vec<String> {
     names
 }
 
-/// The packages that the environment gets: the project's own list, else the framework by name.
-fn requirements(folder: &Path, kind: &str) -> Vec<String> {
-    if folder.join("requirements.txt").is_file() {
-        return vec!["-r requirements.txt".to_owned()];
-    }
-    let declared = declared(folder);
-    if !declared.is_empty() {
-        return declared;
-    }
-    let framework = match kind {
-        "Django" => Some("django"),
-        "Flask" => Some("flask"),
-        "Pyramid" | "Pyramid (PasteDeploy)" => Some("pyramid"),
-        "PyWPS" => Some("pywps"),
-        _ => None,
-    };
-    framework.map(str::to_owned).into_iter().collect()
-}
-
-/// What `pyproject.toml` declares for a project that is no package (a package brings its own), else the packages of the Python
-/// index that `environment.yml` names.
-fn declared(folder: &Path) -> Vec<String> {
-    let text = std::fs::read_to_string(folder.join("pyproject.toml")).unwrap_or_default();
-    if let Ok(table) = toml::from_str::<toml::Table>(&text)
-        && let Some(list) = table.get("project").and_then(|project| project.get("dependencies")?.as_array())
-        && table.get("build-system").is_none()
-    {
-        return list.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect();
-    }
-    let names = ["environment.yml", "environment.yaml"];
-    let text = names.iter().find_map(|name| std::fs::read_to_string(folder.join(name)).ok()).unwrap_or_default();
-    pip_section(&text)
-}
-
-/// The entries below `- pip:` of an `environment.yml`: those that stand deeper than it.
-fn pip_section(text: &str) -> Vec<String> {
-    let depth = |line: &str| line.len() - line.trim_start().len();
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
-    let Some(head) = lines.by_ref().find(|line| line.trim() == "- pip:") else { return Vec::new() };
-    let below = lines.take_while(|line| depth(line) > depth(head));
-    below.filter_map(|line| Some(line.trim().strip_prefix("- ")?.trim_matches(['"', '\'']).to_owned())).collect()
-}
-
-/// Whether a project is a package, with what it needs declared by itself.
-fn is_package(folder: &Path) -> bool {
-    let text = std::fs::read_to_string(folder.join("pyproject.toml")).unwrap_or_default();
-    let declares = toml::from_str::<toml::Table>(&text).is_ok_and(|table| table.contains_key("build-system"));
-    declares || folder.join("setup.py").is_file()
-}
-
 /// A folder of static files that the web server can show by itself; frameworks that know their own need none.
 fn static_line(folder: &Path, found: &Found) -> &'static str {
     let serves_itself = ["Django", "Flask"].contains(&found.kind);
@@ -318,10 +271,6 @@ fn django_lines(folder: &Path, found: &Found) -> String {
 }
 
 fn render(folder: &Path, name: &str, found: &Found) -> String {
-    let requirements = requirements(folder, found.kind);
-    let quoted: Vec<String> =
-        requirements.iter().map(|requirement| toml::Value::from(requirement.as_str()).to_string()).collect();
-    let editable = if is_package(folder) { "editable = [\".\"]\n" } else { "" };
     let source = if folder.join("src").is_dir() { "source = \"src\"\n" } else { "" };
     let vars = if found.vars.is_empty() {
         String::new()
@@ -336,8 +285,7 @@ fn render(folder: &Path, name: &str, found: &Found) -> String {
          name = {name}\n\n\
          [parts.env]\n\
          recipe = \"python\"\n\
-         pypi   = [{requirements}]\n\
-         {editable}\n\
+         {packages}\n\
          [parts.app]\n\
          recipe = \"wsgi\"\n\
          app    = {app}    # {kind}: {why}\n\
@@ -345,7 +293,7 @@ fn render(folder: &Path, name: &str, found: &Found) -> String {
          env    = \"${{env}}\"\n\
          {vars}{django}{static_files}",
         name = toml::Value::from(name),
-        requirements = quoted.join(", "),
+        packages = Packages::find(folder, found.kind).lines(),
         app = toml::Value::from(found.app.as_str()),
         kind = found.kind,
         why = found.why,
@@ -392,20 +340,6 @@ mod tests {
         let folder = project(files);
         let text = render(folder.path(), "x", &find(folder.path()).expect("an application"));
         toml::from_str(&text).expect("valid TOML")
-    }
-
-    #[test]
-    fn packages_come_from_where_they_are_declared() {
-        let app = ("app.py", "app = Flask(__name__)\n");
-        let pypi = |files: &[(&str, &str)]| rendered(files)["parts"]["env"]["pypi"].to_string();
-        let pyproject = ("pyproject.toml", "[project]\nname = 'x'\ndependencies = ['flask >=3', 'redis']\n");
-        assert_eq!(pypi(&[app, pyproject, ("uv.lock", "")]), r#"["flask >=3", "redis"]"#);
-        let conda = "name: x\ndependencies:\n  - gdal\n  - pip:\n      - flask\n      - \"redis>=5\"\n  - numpy\n";
-        assert_eq!(pypi(&[app, ("environment.yml", conda)]), r#"["flask", "redis>=5"]"#);
-        assert_eq!(pypi(&[app, pyproject, ("requirements.txt", "")]), r#"["-r requirements.txt"]"#);
-        let package =
-            ("pyproject.toml", "[build-system]\nrequires = []\n[project]\nname = 'x'\ndependencies = ['y']\n");
-        assert_eq!(rendered(&[app, package])["parts"]["env"]["editable"].to_string(), r#"["."]"#);
     }
 
     #[test]
