@@ -89,15 +89,15 @@ pub struct Seen {
 pub enum InterpreterError {
     /// None fits.
     #[error(
-        "no Python {wanted} was found on this machine{}\ninstall one (for a user: `uv python install {hint}` or pyenv), put it on \
-         PATH, widen the option `python`, or give it the path of an interpreter",
-        list(seen)
+        "no Python {wanted} was found on this machine{}\n{}widen the option `python`, or give it the path of an interpreter",
+        list(seen),
+        install(hint.as_deref())
     )]
     None {
         /// What is wanted.
         wanted: String,
-        /// A version to install.
-        hint: String,
+        /// A version to install; nothing if none that is known fits.
+        hint: Option<String>,
         /// What was looked at.
         seen: Vec<Seen>,
     },
@@ -118,8 +118,14 @@ fn list(seen: &[Seen]) -> String {
     if seen.is_empty() {
         return "; there is none at all".to_owned();
     }
-    let lines: Vec<String> = seen.iter().map(|seen| format!("\n    {}: {}", seen.path.display(), seen.why)).collect();
-    format!("; these were looked at:{}", lines.concat())
+    // In one line: where a provider is chosen, only the first one is told.
+    let each: Vec<String> = seen.iter().map(|seen| format!("{}: {}", seen.path.display(), seen.why)).collect();
+    format!("; these were looked at: {}", each.join("; "))
+}
+
+fn install(version: Option<&str>) -> String {
+    let Some(version) = version else { return String::new() };
+    format!("install one (for a user: `uv python install {version}` or pyenv), put it on PATH, ")
 }
 
 impl Interpreter {
@@ -154,8 +160,10 @@ impl Interpreter {
                 Err(InterpreterError::None { .. }) => {}
             }
         }
-        let hint = (0..=NEWEST_MINOR).rev().find(|minor| *minor <= 13 && wanted.may_take_minor(*minor)).unwrap_or(13);
-        Err(InterpreterError::None { wanted: wanted.to_string(), hint: format!("3.{hint}"), seen })
+        // One that most packages have wheels for, else the oldest that is newer.
+        let known = (0..=13).rev().chain(14..=NEWEST_MINOR).find(|minor| wanted.may_take_minor(*minor));
+        let hint = known.map(|minor| format!("3.{minor}"));
+        Err(InterpreterError::None { wanted: wanted.to_string(), hint, seen })
     }
 
     /// Every Python 3 on `PATH` and among those that version managers keep, in the order of [`find`](Self::find).
@@ -352,6 +360,11 @@ mod tests {
         let error = find("==3.41.10").unwrap_err().to_string();
         // Minors above the newest known are not looked for, and what was looked at is named.
         assert!(error.contains("bin/python3: is 3.41.7") && error.contains("no Python ==3.41.10"), "{error}");
+        assert!(!error.contains("uv python install"), "{error}");
+        let error = find(">=3.16,<3.19").unwrap_err().to_string();
+        assert!(error.contains("`uv python install 3.16`"), "{error}");
+        let (first, rest) = error.split_once('\n').unwrap();
+        assert!(first.contains("bin/python3: is 3.41.7; /") && !rest.contains('\n'), "{error}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod archive;
 mod mirror;
+mod python;
 mod sources;
 mod unwritable;
 

@@ -15,7 +15,7 @@ use crate::plan::{InterpreterFrom, names};
 use crate::platform::Platform;
 use crate::progress::Event;
 use crate::provider::{self, Candidate, Decided};
-use crate::pypi::{self, Interpreter, PythonRange};
+use crate::pypi::{self, Interpreter, InterpreterError, PythonRange};
 use crate::recipe::{OptionValue, ResolvedPart, Stack};
 use crate::state::State;
 
@@ -193,8 +193,13 @@ fn of_host(
     }
     let found = known.map_or_else(|| Interpreter::find(&pinning.place.host, wanted), Ok);
     let interpreter = found.map_err(|error| {
+        // Where the path of one is given, or where there is no such version, no package would do either.
+        let may_be_packed = matches!(&error, InterpreterError::None { hint: Some(_), .. });
         let error = OpError::from(error).context(format!("`{}` needs a Python", part.name));
-        error.hint(format!("or take one that is not this machine's: --set {}.provider=deb", part.name))
+        if !may_be_packed {
+            return error;
+        }
+        error.hint(format!("or take that of packages, if theirs fits: --set {}.provider=deb", part.name))
     })?;
     pinned.state.python.insert(part.name.clone(), facts(&interpreter));
     Ok(Found { interpreter, from, brings: Vec::new() })
@@ -212,6 +217,16 @@ fn of_object(
     let Some(resolved) = pinned.packages.get(&software.part.name).cloned() else {
         return Err(OpError::failed(format!("the pins of `{}` were not found", software.part.name)));
     };
+    let misfit = |version: &str| {
+        let provider = resolved.request.provider().name();
+        OpError::failed(format!("`{}` wants a Python {wanted}, and that of {provider} is {version}", part.name)).hint(
+            format!("widen the option `python`, or name packages that have it in `[parts.{}]`", software.part.name),
+        )
+    };
+    // Nothing is fetched to be told what the pins say.
+    if let Some(version) = tool::version(&resolved).filter(|version| !wanted.takes(version)) {
+        return Err(misfit(version));
+    }
     let bench = Bench::new(pinning, &part.name)?;
     let kit = bench.kit(pinning);
     let names = names(software.part);
@@ -230,15 +245,7 @@ fn of_object(
         }
     };
     if !wanted.takes(&interpreter.version) {
-        let (provider, version) = (resolved.request.provider().name(), &interpreter.version);
-        return Err(OpError::failed(format!(
-            "`{}` wants a Python {wanted}, and that of {provider} is {version}",
-            part.name
-        ))
-        .hint(format!(
-            "widen the option `python`, or name packages that have it in `[parts.{}]`",
-            software.part.name
-        )));
+        return Err(misfit(&interpreter.version));
     }
     let brings = match (software.is_shared, brings) {
         (false, _) => None,

@@ -68,6 +68,22 @@ pub(super) fn program(folder: &Path) -> Option<PathBuf> {
     PYTHONS.iter().map(|place| folder.join(place)).find(|path| crate::host::is_executable(path))
 }
 
+/// The version of the Python in pins, where they tell it for sure: one Python among them, of a release, under its own name.
+pub(super) fn version(packages: &ResolvedPackages) -> Option<&str> {
+    let provider = packages.request.provider().name();
+    let is_python = |name: &str| match provider {
+        "conda" => name == "python",
+        // `python3` only points to it, and may be of another patch release.
+        "deb" => name.strip_prefix("python3.").is_some_and(|minor| minor.parse::<u32>().is_ok()),
+        _ => false,
+    };
+    let mut pythons = packages.pins.iter().filter(|pin| is_python(&pin.name));
+    let (Some(pin), None) = (pythons.next(), pythons.next()) else { return None };
+    let version = if provider == "deb" { crate::provider::deb::version::upstream(&pin.version) } else { &pin.version };
+    let is_release = version.split('.').all(|number| number.parse::<u32>().is_ok());
+    is_release.then_some(version)
+}
+
 fn called(packages: &ResolvedPackages) -> String {
     let main = packages.pins.iter().find(|pin| pin.name == "python3" || pin.name == "python");
     main.map_or_else(|| "Python".to_owned(), |pin| format!("Python {}", pin.version))

@@ -13,6 +13,12 @@ pub fn compare(left: &str, right: &str) -> Ordering {
         .then_with(|| piece(left_revision.as_bytes(), right_revision.as_bytes()))
 }
 
+/// The version that its authors gave it: without epoch and revision.
+#[must_use]
+pub fn upstream(version: &str) -> &str {
+    revision(epoch(version).1).0
+}
+
 fn epoch(version: &str) -> (u64, &str) {
     match version.split_once(':') {
         Some((epoch, rest)) => (epoch.parse().unwrap_or(0), rest),
@@ -106,6 +112,14 @@ mod tests {
         }
         for (left, right) in [("1.0", "1.0-0"), ("0:1", "1"), ("1.00", "1.0"), ("1.2.3", "1.2.03")] {
             assert_eq!(compare(left, right), Ordering::Equal, "{left} {right}");
+        }
+    }
+    #[test]
+    fn the_version_of_its_authors_is_without_epoch_and_revision() {
+        for (version, own) in
+            [("3.11.2-6+deb12u6", "3.11.2"), ("1:2.0-rc-1", "2.0-rc"), ("3.13.0~rc2-1", "3.13.0~rc2"), ("7", "7")]
+        {
+            assert_eq!(upstream(version), own);
         }
     }
 }
