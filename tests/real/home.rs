@@ -2,7 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "which index there is, is said by the surroundings")]
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use jove_install::layout::Layout;
 use jove_install::service::{DUMP_VAR, DataState, DataVerb, Services};
 use jove_install::state::State;
 use jove_install::text::Text;
+use rustix::net;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -249,13 +250,34 @@ pub struct Answer {
 
 /// Asks for an address `http://host:port/…`.
 pub fn get(url: &str) -> Answer {
-    ask(url).unwrap_or_else(|error| Answer { status: 0, text: error.to_string() })
+    let (host, path) = parts(url);
+    answered(TcpStream::connect(host).and_then(|stream| ask(stream, host, path)))
 }
 
-fn ask(url: &str) -> std::io::Result<Answer> {
+/// The same, as somebody whose own address is another one of this machine.
+pub fn get_from(source: Ipv4Addr, url: &str) -> Answer {
+    let (host, path) = parts(url);
+    answered(connect_from(source, host).and_then(|stream| ask(stream, host, path)))
+}
+
+fn connect_from(source: Ipv4Addr, host: &str) -> std::io::Result<TcpStream> {
+    let socket = net::socket_with(net::AddressFamily::INET, net::SocketType::STREAM, net::SocketFlags::CLOEXEC, None)?;
+    net::bind(&socket, &SocketAddr::from((source, 0)))?;
+    net::connect(&socket, &host.parse::<SocketAddr>().expect("an address"))?;
+    Ok(socket.into())
+}
+
+/// The host and the path of an address.
+fn parts(url: &str) -> (&str, &str) {
     let rest = url.strip_prefix("http://").expect("http");
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let mut stream = TcpStream::connect(host)?;
+    rest.split_once('/').unwrap_or((rest, ""))
+}
+
+fn answered(asked: std::io::Result<Answer>) -> Answer {
+    asked.unwrap_or_else(|error| Answer { status: 0, text: error.to_string() })
+}
+
+fn ask(mut stream: TcpStream, host: &str, path: &str) -> std::io::Result<Answer> {
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     write!(stream, "GET /{path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
     let mut bytes = Vec::new();

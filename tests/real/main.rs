@@ -16,6 +16,7 @@ mod home;
 mod letters;
 #[path = "../it/markdown.rs"]
 mod markdown;
+mod nginx;
 mod own_python;
 mod packages;
 mod production;
