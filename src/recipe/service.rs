@@ -45,15 +45,14 @@ impl Evaluator<'_, '_> {
         let recipe = self.world.parts[part].recipe;
         let held: Vec<&ServiceForm> = recipe.services.iter().filter(|form| self.holds(part, &form.when)).collect();
         let (mut made, mut counts) = (Vec::new(), Vec::new());
-        let mut forbids_overlap = false;
         for form in &held {
-            let Ok(spec) = self.service(part, form) else { continue };
+            let Ok(mut spec) = self.service(part, form) else { continue };
+            spec.alone = form.step.is_some() && self.forbids_overlap(part, form);
             let Ok(count) = self.count(part, form, &spec) else { continue };
             counts.push((spec.name.clone(), count));
             made.push(spec);
-            forbids_overlap |= form.step.is_some() && self.forbids_overlap(part, form);
         }
-        if forbids_overlap {
+        if made.iter().any(|spec| spec.alone) {
             made.iter_mut().for_each(|spec| spec.overlap = false);
         }
         instances(super::need::among_own(&self.world.parts[part].name, &held, made), &counts)
@@ -116,6 +115,7 @@ impl Evaluator<'_, '_> {
             listens: serving.listens,
             sockets: serving.sockets,
             overlap: serving.overlap,
+            alone: false,
             group: None,
             conf: Vec::new(),
             reload_shows: serving.reload_shows,

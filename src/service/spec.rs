@@ -90,6 +90,9 @@ pub struct ServiceSpec {
     /// Whether a new process of it may run beside the old one, so that it is replaced without a gap.
     #[serde(default, skip_serializing_if = "is_false")]
     pub overlap: bool,
+    /// A data step beside which no service of its part may run: until it is done those that wait for it refuse their callers.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub alone: bool,
     /// The service of which it is one of several instances (`web`, for `web-1`): they are restarted one after another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<PartName>,
@@ -157,6 +160,7 @@ impl ServiceSpec {
             listens: Vec::new(),
             sockets: Sockets::None,
             overlap: false,
+            alone: false,
             group: None,
             conf: Vec::new(),
             reload_shows: ReloadShows::Nothing,

@@ -59,6 +59,7 @@ impl Core {
             problem: None,
             held: std::collections::BTreeSet::new(),
             unheld: std::collections::BTreeSet::new(),
+            refused: std::collections::BTreeSet::new(),
             listens: std::collections::VecDeque::new(),
             is_ending: false,
             is_handing_over: false,
@@ -110,7 +111,7 @@ impl Core {
     }
 
     /// Starts every service that waited for nothing any more.
-    fn let_go(self: &Rc<Self>) {
+    pub(super) fn let_go(self: &Rc<Self>) {
         loop {
             let next = {
                 let mut inner = self.inner.borrow_mut();

@@ -35,6 +35,8 @@ pub(super) struct Inner {
     pub held: BTreeSet<String>,
     /// Those that it could not take back from a service that another keeper had started.
     pub unheld: BTreeSet<String>,
+    /// Services whose sockets it closed until data steps are done: they are not started before it listens again.
+    pub refused: BTreeSet<PartName>,
     /// Who waits to hear whether it does.
     pub listens: VecDeque<oneshot::Sender<Option<(String, String)>>>,
     /// Everything is being stopped for good.
@@ -62,7 +64,9 @@ impl Inner {
 
     pub(super) fn may_go(&self, name: &PartName) -> bool {
         self.entries.get(name).is_some_and(|entry| {
-            entry.life.phase == Phase::Waiting && order::unmet(&entry.spec, |need| self.standing(need)).is_none()
+            entry.life.phase == Phase::Waiting
+                && !self.refused.contains(name)
+                && order::unmet(&entry.spec, |need| self.standing(need)).is_none()
         })
     }
 

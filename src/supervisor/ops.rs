@@ -112,15 +112,25 @@ pub(super) async fn bring_up(core: &Rc<Core>, names: &BTreeSet<PartName>) -> Res
         let inner = core.inner.borrow();
         (inner.order.clone(), names.iter().filter(|name| !inner.is_up(name)).cloned().collect())
     };
+    let failure = |(name, reason): (PartName, String)| Failure {
+        reason: format!("{name}: {reason}"),
+        last_lines: core.last_lines(&name),
+    };
     core.listen(names).await?;
+    let steps = core.refuse(names);
     for name in order.iter().filter(|name| names.contains(*name)) {
         core.tell(name, Event::Start);
     }
+    if !steps.is_empty() {
+        let lost = |inner: &Inner| inner.judge(names).filter(Result::is_err);
+        let done = core.until(|inner| lost(inner).or_else(|| inner.judge(&steps))).await;
+        // Whatever came of it: what still waits may be started from now on.
+        let again = core.refuse_no_more().await;
+        done.map_err(failure)?;
+        again?;
+    }
     loop {
-        let up = core.until(|inner| inner.judge(names)).await;
-        if let Err((name, reason)) = up {
-            return Err(Failure { reason: format!("{name}: {reason}"), last_lines: core.last_lines(&name) });
-        }
+        core.until(|inner| inner.judge(names)).await.map_err(failure)?;
         let Some(rest) = core.until_steady(&fresh) else { return Ok(()) };
         // Whichever comes first: the time is over, or one has fallen.
         let fallen = core.until(|inner| (!matches!(inner.judge(names), Some(Ok(())))).then_some(()));

@@ -7,7 +7,9 @@ use std::rc::Rc;
 use tokio::sync::{MutexGuard, oneshot};
 
 use super::core::Core;
+use super::done;
 use super::entry::Entry;
+use super::inner::Inner;
 use super::ops::{self, Failure};
 use crate::keeper::message::Request;
 use crate::name::PartName;
@@ -85,6 +87,35 @@ impl Core {
         }
     }
 
+    /// Closes the sockets of services that wait for data steps beside which they cannot run, and gives these steps: one may take
+    /// long, and whoever calls is to hear at once that nobody is there.
+    pub(super) fn refuse(&self, names: &BTreeSet<PartName>) -> BTreeSet<PartName> {
+        let (steps, refused) = {
+            let mut inner = self.inner.borrow_mut();
+            let is_to_run =
+                |entry: &Entry| entry.spec.alone && !entry.life.is_up() && !done::is_done(&self.layout, &entry.spec);
+            let steps = names.iter().filter(|name| inner.entries.get(*name).is_some_and(is_to_run));
+            let steps: BTreeSet<PartName> = steps.cloned().collect();
+            inner.refused = inner.to_refuse(names, &steps);
+            (steps, inner.refused.clone())
+        };
+        if refused.is_empty() {
+            return BTreeSet::new();
+        }
+        self.release_all_but(|entry| !entry.life.is_down() || !refused.contains(&entry.spec.name));
+        steps
+    }
+
+    /// Has the keeper listen again where it was told by [`Core::refuse`] not to, and lets these services start.
+    pub(super) async fn refuse_no_more(self: &Rc<Self>) -> Result<(), Failure> {
+        let refused = self.inner.borrow().refused.clone();
+        self.listen(&refused).await?;
+        self.inner.borrow_mut().refused.clear();
+        self.let_go();
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
     /// Closes sockets that no service is meant to serve: whoever calls is refused at once and does not wait for ever.
     pub(super) fn release_idle(&self) {
         self.release_all_but(|entry| !entry.life.is_down());
@@ -120,5 +151,26 @@ impl Core {
                 core.release_idle();
             }
         });
+    }
+}
+
+impl Inner {
+    /// The services with held sockets that wait for one of these data steps of their own part.
+    fn to_refuse(&self, names: &BTreeSet<PartName>, steps: &BTreeSet<PartName>) -> BTreeSet<PartName> {
+        let part = |name: &PartName| self.entries.get(name).map(|entry| &entry.spec.part);
+        let parts: BTreeSet<_> = steps.iter().filter_map(part).collect();
+        let mut waiting = steps.clone();
+        let mut refused = BTreeSet::new();
+        for (name, entry) in self.order.iter().filter_map(|name| self.entries.get_key_value(name)) {
+            if !entry.spec.needs.iter().any(|need| waiting.contains(&need.service)) {
+                continue;
+            }
+            waiting.insert(name.clone());
+            let is_called = entry.life.is_down() && !entry.spec.held().is_empty();
+            if is_called && names.contains(name) && parts.contains(&entry.spec.part) {
+                refused.insert(name.clone());
+            }
+        }
+        refused
     }
 }

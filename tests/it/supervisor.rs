@@ -3,6 +3,7 @@
 mod control;
 mod endurance;
 mod limits;
+mod migration;
 mod notify;
 mod orders;
 mod output;

@@ -93,7 +93,10 @@ fn a_step_whose_work_former_services_cannot_bear_keeps_new_ones_from_running_bes
             sockets = 'listen-fds'
         ";
         let stack = Fixture::new(&format!("[parts.a]\nrecipe = 'r'\n{options}")).recipe("r", recipe).resolve();
-        stack.expect("stack").parts["a"].services.iter().any(|spec| spec.may_overlap())
+        let services = &stack.expect("stack").parts["a"].services;
+        let overlaps = services.iter().any(|spec| spec.may_overlap());
+        assert_eq!(services.iter().any(|spec| spec.alone), !overlaps, "the step says it of itself");
+        overlaps
     };
     assert!(overlaps(""), "nothing is prepared");
     assert!(!overlaps("prepare = 'migrate'"));
