@@ -67,6 +67,7 @@ prepare    = ["migrate.py"]
 compatible = true
 
 [parts.web]
+workers    = 2
 connections_per_client = 0
 """
 

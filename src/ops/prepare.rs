@@ -14,6 +14,7 @@ use crate::graph::{Graph, Kind, Link};
 use crate::lock::Lock;
 use crate::name::{OptionName, PartName};
 use crate::ops::error::{OpError, OpResult, at};
+use crate::ops::install::processors;
 use crate::ops::pin::{self, Pinned, Pinning};
 use crate::ops::place::Place;
 use crate::ops::{program, refusal, stamp};
@@ -192,6 +193,7 @@ fn surroundings(place: &Place) -> Surroundings<'_> {
         run: run_folder(place),
         platform: Platform::current(),
         host_name: &place.host.name,
+        processors: processors(),
         vars: &place.host.vars,
         home: place.host.home().ok(),
     }

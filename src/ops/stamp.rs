@@ -11,7 +11,7 @@ use crate::checkpoint;
 use crate::fs::{Stamp, stat_stamp_of, write_atomic};
 use crate::generation;
 use crate::ops::error::{OpResult, at};
-use crate::ops::install::Summary;
+use crate::ops::install::{Summary, processors};
 use crate::ops::place::Place;
 use crate::ops::prepare::Prepared;
 use crate::ops::status::is_well;
@@ -32,6 +32,8 @@ struct Record {
     sets: Vec<String>,
     /// Every `JOVE_SET_*`, and what values or conditions asked for.
     vars: BTreeMap<String, Option<String>>,
+    /// How many processors there were.
+    processors: usize,
     /// Variables whose words are secrets, by the secret that holds the word.
     secret_vars: BTreeMap<String, SecretRef>,
     inputs: BTreeMap<PathBuf, Stamp>,
@@ -49,6 +51,7 @@ pub fn unchanged(place: &Place, no_start: bool) -> Option<Summary> {
         && record.project == place.project
         && record.sets == place.choice.sets
         && record.vars == vars(place, record.vars.keys())
+        && record.processors == processors()
         && secrets_hold(place, &record.secret_vars)
         && generation::current(&place.layout) == Some(record.generation)
         // Another copy of this program may have other recipes.
@@ -93,6 +96,7 @@ pub fn write(place: &Place, prepared: &Prepared, generation: u32, urls: &[String
         project: place.project.clone(),
         sets: place.choice.sets.clone(),
         vars: vars(place, prepared.stack.vars_used.keys().chain(prepared.loaded.definition.vars_asked.keys())),
+        processors: processors(),
         secret_vars: prepared.stack.secret_vars.clone(),
         inputs,
         generation,

@@ -33,6 +33,8 @@ pub enum OptionType {
     String,
     /// A table.
     Table,
+    /// A number of processes, or `"auto"` for as many as fit the machine's processors.
+    Workers,
 }
 
 impl OptionType {
@@ -54,6 +56,7 @@ impl OptionType {
             Self::Size => "size",
             Self::String => "string",
             Self::Table => "table",
+            Self::Workers => "workers",
         }
     }
 
@@ -79,6 +82,7 @@ impl OptionType {
             Self::Size => "a size such as `\"10MiB\"` or a number of bytes".into(),
             Self::String => "a text".into(),
             Self::Table => "a table".into(),
+            Self::Workers => "a number of processes from 1 on, or `\"auto\"`".into(),
         }
     }
 }

@@ -162,8 +162,9 @@ fn enum_type(fields: &mut Fields<'_>, values: Option<Written>) -> Option<OptionT
 }
 
 fn simple_type(fields: &mut Fields<'_>, word: &str, origin: &Origin) -> Option<OptionType> {
-    const WORDS: [&str; 13] = [
+    const WORDS: [&str; 14] = [
         "any", "bool", "duration", "enum", "float", "int", "list", "path", "port", "secret", "sites", "size", "string",
+        "workers",
     ];
     let kind = match word {
         "any" => OptionType::Any,
@@ -178,6 +179,7 @@ fn simple_type(fields: &mut Fields<'_>, word: &str, origin: &Origin) -> Option<O
         "size" => OptionType::Size,
         "string" => OptionType::String,
         "table" => OptionType::Table,
+        "workers" => OptionType::Workers,
         other => {
             let said = Diagnostic::error(format!("`{other}` is no type of an option here")).at(origin, "");
             fields.push(said.nearest(other, WORDS.into_iter().chain(["table"])));

@@ -40,6 +40,8 @@ pub struct Surroundings<'a> {
     pub platform: Platform,
     /// `${host.name}`.
     pub host_name: &'a str,
+    /// How many processors there are for what runs here.
+    pub processors: usize,
     /// `${vars.NAME}`.
     pub vars: &'a BTreeMap<String, String>,
     /// What `~` means, and `HOME` of services.

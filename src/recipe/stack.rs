@@ -57,7 +57,7 @@ pub enum OptionValue {
     Bool(bool),
     /// `float`.
     Float(f64),
-    /// `int`, `port`, and `size` (bytes).
+    /// `int`, `port`, `workers`, and `size` (bytes).
     Int(i64),
     /// `list`.
     List(Vec<OptionValue>),

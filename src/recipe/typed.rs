@@ -1,6 +1,7 @@
 //! Values of a type: what a text gave is fitted, and what only the surroundings know is settled.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Origin, Source};
@@ -12,6 +13,10 @@ use crate::recipe::schema::{OptionType, Written};
 use crate::recipe::stack::OptionValue;
 use crate::recipe::value::{self, Misfit};
 use crate::text::Text;
+
+/// How many workers `auto` may be: one for each processor, but two even where there is one, so that a slow request does not keep
+/// all others waiting, and no more than eight, for each holds an application in memory.
+const WORKERS: RangeInclusive<i64> = 2..=8;
 
 impl Evaluator<'_, '_> {
     /// A text of a part's recipe, as one of the type.
@@ -103,7 +108,7 @@ impl Evaluator<'_, '_> {
         }
     }
 
-    /// What only the surroundings can tell: allotted ports, absolute paths.
+    /// What only the surroundings can tell: allotted ports, how many workers there are, absolute paths.
     fn settle(
         &mut self,
         place: &Place<'_>,
@@ -119,6 +124,10 @@ impl Evaluator<'_, '_> {
                 };
                 let part = &self.world.parts[place.part].name;
                 Ok(OptionValue::Int(i64::from(self.allot.port(part, option))))
+            }
+            (OptionType::Workers, OptionValue::Text(_)) => {
+                let processors = i64::try_from(self.world.surroundings.processors).unwrap_or(i64::MAX);
+                Ok(OptionValue::Int(processors.clamp(*WORKERS.start(), *WORKERS.end())))
             }
             (OptionType::Path, OptionValue::Text(text)) => match self.world.path(text, origin) {
                 Ok(text) => Ok(OptionValue::Text(text)),

@@ -63,7 +63,7 @@ pub(super) struct Misfit(pub(super) String);
 /// Makes a value one of the type. A `loose` value came as text from outside (a process variable, joined pieces), so that
 /// `"8080"` is a number there, while in a file it is not.
 ///
-/// What only the surroundings can settle stays: `"auto"` of a port, a relative path, the word of a secret.
+/// What only the surroundings can settle stays: `"auto"` of a port or of workers, a relative path, the word of a secret.
 pub(super) fn fit(kind: &OptionType, value: OptionValue, is_loose: bool) -> Result<OptionValue, Misfit> {
     let misfit = |value: &OptionValue| Err(Misfit(found(value)));
     match (kind, value) {
@@ -101,7 +101,7 @@ fn from_number(kind: &OptionType, value: &OptionValue) -> Option<OptionValue> {
         (OptionType::Duration, OptionValue::Int(number)) => seconds(*number as f64).map(OptionValue::Seconds),
         (OptionType::Duration, OptionValue::Float(number)) => seconds(*number).map(OptionValue::Seconds),
         (OptionType::Port, OptionValue::Int(1..=65_535)) => Some(value.clone()),
-        (OptionType::Size, OptionValue::Int(0..)) => Some(value.clone()),
+        (OptionType::Size, OptionValue::Int(0..)) | (OptionType::Workers, OptionValue::Int(1..)) => Some(value.clone()),
         (
             OptionType::String | OptionType::Secret,
             OptionValue::Int(_) | OptionValue::Float(_) | OptionValue::Seconds(_) | OptionValue::Bool(_),
@@ -120,10 +120,11 @@ fn from_text(kind: &OptionType, plain: &str, is_loose: bool) -> Option<OptionVal
         }
         OptionType::Float => loose(plain.parse().ok().map(OptionValue::Float)),
         OptionType::Int => loose(plain.parse().ok().map(OptionValue::Int)),
-        OptionType::Port if plain == "auto" => Some(OptionValue::Text(Text::literal(plain))),
+        OptionType::Port | OptionType::Workers if plain == "auto" => Some(OptionValue::Text(Text::literal(plain))),
         OptionType::Port => loose(plain.parse().ok().filter(|port| (1..=65_535).contains(port)).map(OptionValue::Int)),
         OptionType::Sites => (plain == "*").then(|| OptionValue::List(Vec::new())),
         OptionType::Size => size(plain).map(OptionValue::Int),
+        OptionType::Workers => loose(plain.parse().ok().filter(|count| *count >= 1).map(OptionValue::Int)),
         OptionType::Any
         | OptionType::List(_)
         | OptionType::Path

@@ -17,6 +17,7 @@ pub(super) struct Fixture {
     files: Vec<(String, Vec<u8>)>,
     pub(super) vars: BTreeMap<String, String>,
     pub(super) sets: Vec<String>,
+    processors: usize,
     project: Option<PathBuf>,
 }
 
@@ -51,6 +52,7 @@ impl Fixture {
             files: vec![("profiles/dev.toml".into(), b"[profile]\nsummary = \"test\"\n".to_vec())],
             vars: BTreeMap::new(),
             sets: Vec::new(),
+            processors: 4,
             project: None,
         };
         let folder = made.folder.path().join("p");
@@ -89,6 +91,10 @@ impl Fixture {
         self
     }
 
+    pub(super) fn processors(self, processors: usize) -> Self {
+        Self { processors, ..self }
+    }
+
     pub(super) fn folder(&self) -> PathBuf {
         self.project.clone().expect("project")
     }
@@ -121,6 +127,7 @@ impl Fixture {
             run: "/home/u/jove/p/run".into(),
             platform: Platform::current(),
             host_name: "box",
+            processors: self.processors,
             vars: &self.vars,
             home: Some("/home/u".into()),
         };

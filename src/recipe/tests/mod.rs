@@ -45,6 +45,8 @@ type = "list"
 of = "path"
 [options.table]
 type = "table"
+[options.workers]
+type = "workers"
 "#;
 
 fn kinds(options: &str) -> Fixture {
@@ -79,10 +81,28 @@ fn every_type_takes_what_it_should() {
         ("level = 'high'", "level", r#""high""#),
         ("tags = ['x', '${.level:-y}']", "tags", r#"["x", "y"]"#),
         ("table = { a = 1, b = ['${.text:-z}'] }", "table", r#"{ a = 1, b = ["z"] }"#),
+        ("workers = 1", "workers", "1"),
+        ("workers = 'auto'", "workers", "4"),
         ("", "text", "none"),
     ] {
         let stack = kinds(written).resolve().unwrap_or_else(|wrong| panic!("{written}: {wrong}"));
         assert_eq!(value(&stack, &format!("a.{option}")), expected, "{written}");
+    }
+}
+
+#[test]
+fn workers_are_as_many_as_processors_within_reason() {
+    for (processors, expected) in [(1, "2"), (2, "2"), (3, "3"), (8, "8"), (64, "8")] {
+        let stack = kinds("workers = 'auto'\nnumber = '${.workers}'").processors(processors).resolve().expect("stack");
+        assert_eq!((value(&stack, "a.workers"), value(&stack, "a.number")), (expected.to_owned(), expected.to_owned()));
+    }
+    let asked = kinds("workers = 30").processors(1).resolve().expect("stack");
+    assert_eq!(value(&asked, "a.workers"), "30", "who says a number gets it");
+    let set = kinds("").set("a.workers=auto").processors(6).resolve().expect("stack");
+    assert_eq!(value(&set, "a.workers"), "6");
+    for wrong in ["workers = 0", "workers = 'many'"] {
+        let wrong = kinds(wrong).wrong();
+        assert!(wrong.contains("`a.workers` must be a number of processes from 1 on, or `\"auto\"`"), "{wrong}");
     }
 }
 

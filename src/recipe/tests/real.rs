@@ -8,7 +8,7 @@ use crate::diagnostic::Diagnostics;
 use crate::layout::Layout;
 use crate::platform::Platform;
 use crate::profile::{ProfileChoice, Request, load};
-use crate::recipe::{Catalogue, Stack, Surroundings, resolve};
+use crate::recipe::{Catalogue, OptionValue, Stack, Surroundings, resolve};
 
 fn install(profile: &str, project: Option<PathBuf>) -> Result<(Stack, Diagnostics), Diagnostics> {
     let catalogue = Catalogue::with_project(project.as_deref())?;
@@ -30,6 +30,7 @@ fn install(profile: &str, project: Option<PathBuf>) -> Result<(Stack, Diagnostic
         run: layout.run(),
         platform: Platform::current(),
         host_name: "box",
+        processors: 4,
         vars: &vars,
         home: Some("/home/u".into()),
     };
@@ -71,6 +72,14 @@ fn a_wsgi_project_of_a_few_lines_resolves() {
     for profile in ["demo", "dev", "production", "stage"] {
         let (stack, _) = install(profile, Some(folder.path().to_owned())).unwrap_or_else(|wrong| panic!("{wrong}"));
         assert!(!stack.parts["app"].services.is_empty());
+        // The machine has four processors.
+        let workers = |part: &str| stack.parts.get(part).map(|part| part.options["workers"].value.clone());
+        let (app, web) = if ["demo", "dev"].contains(&profile) { (2, None) } else { (4, Some(4)) };
+        assert_eq!(
+            (workers("app"), workers("web")),
+            (Some(OptionValue::Int(app)), web.map(OptionValue::Int)),
+            "{profile}"
+        );
     }
 }
 
