@@ -61,6 +61,7 @@ fn databases_brokers_and_apache_run_from_packages() {
     office.install();
     serves(&office);
     is_closed_to_others(&office);
+    has_its_own_databases_alone(&office);
     comes_back(&office);
     gives_its_data_and_takes_it(&office);
     takes_new_passwords_of_administrators(&office);
@@ -96,6 +97,34 @@ fn is_closed_to_others(office: &Office) {
     assert_eq!(open_to_all(office.home.user()), [""; 0]);
 }
 
+/// What a user of the database server may do with a database, by its password: its tables, or why not.
+fn tables(office: &Office, (user, secret): (&str, &str), database: &str) -> String {
+    let password = office.home.run(&["secret", "show", secret]).success().stdout().trim().to_owned();
+    let (password, user) = (format!("MYSQL_PWD={password}"), format!("--user={user}"));
+    let ask = ["mariadb", &user, "--batch", "--skip-column-names", "--execute=show tables", database];
+    office.told("db", &[&["env", &password][..], &ask].concat())
+}
+
+/// In the name of a grant `_` and `%` stand for other letters.
+fn has_its_own_databases_alone(office: &Office) {
+    let (root, office_user, notes) =
+        (("root", "db.admin_password"), ("office", "db.password"), ("notes", "notes.password"));
+    let password = office.home.run(&["secret", "show", root.1]).success().stdout().trim().to_owned();
+    let make = "create database oldXletters; create database ourXnotes";
+    let (password, make) = (format!("MYSQL_PWD={password}"), format!("--execute={make}"));
+    assert_eq!(office.told("db", &["env", &password, "mariadb", "--user=root", &make]), "");
+    for (user, own, sibling) in [
+        (office_user, "old_letters", "oldXletters"),
+        (notes, "our_notes", "ourXnotes"),
+        (notes, "our_notes", "letters"),
+    ] {
+        assert_eq!(tables(office, user, own), "");
+        let refused = tables(office, user, sibling);
+        assert!(refused.contains("ERROR 1044") && refused.contains(sibling), "{refused}");
+        assert!(!tables(office, root, sibling).contains("ERROR"), "{sibling} is there");
+    }
+}
+
 fn comes_back(office: &Office) {
     let rows = || office.page("").split(' ').next().and_then(|count| count.parse::<u32>().ok());
     let first = rows().unwrap();
@@ -124,9 +153,11 @@ fn takes_new_passwords_of_administrators(office: &Office) {
     for secret in ["db.password", "queue.password"] {
         office.home.run_with_input(&["secret", "set", secret], "it's a/b:c@d?e#f&g=100% +ä\n").success();
     }
-    office.home.run_with_input(&["secret", "set", "db.admin_password"], &format!("{word}\n")).success();
+    for secret in ["db.admin_password", "notes.password"] {
+        office.home.run_with_input(&["secret", "set", secret], &format!("{word}\n")).success();
+    }
     office.home.run(&["install"]).success();
-    assert_eq!(ask(word, "root"), "7");
+    assert_eq!((ask(word, "root"), ask(word, "notes")), ("7".into(), "7".into()));
     assert!(office.page("").contains("Grüße, 山 as office@localhost"), "{}", office.page(""));
     assert_eq!((office.page("post"), office.page("fetch")), ("posted".into(), "a letter".into()));
     let said = office.home.run(&["dump", "db"]).success().text();
