@@ -17,7 +17,7 @@ use super::core::{Core, GLANCE};
 use super::entry::Entry;
 use super::index::log_path;
 use super::scope::Task;
-use super::spawn::argv;
+use super::spawn::{argv, make_folders};
 use crate::keeper::mark;
 use crate::name::PartName;
 use crate::service::state::Event;
@@ -86,6 +86,8 @@ pub(super) async fn promise(core: &Rc<Core>, promise: &Promise) -> Result<(), St
     };
     let none = || (Arc::new(ServiceSpec::bare(promise.part.clone())), promise.part.clone(), 0);
     let (spec, child, searched) = facts.unwrap_or_else(none);
+    // A job that has not run yet has none.
+    make_folders(core.layout.root(), &spec).map_err(|error| format!("{}: no folder: {error}", promise.name))?;
     let asker = Asker { core: Rc::clone(core), spec, child, searched: Cell::new(searched), latency: Rc::default() };
     let end = Instant::now() + promise.probe.deadline;
     loop {

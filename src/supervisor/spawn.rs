@@ -206,7 +206,8 @@ fn needs_secrets(spec: &ServiceSpec) -> bool {
     !spec.secret_files.is_empty() || spec.conf.iter().any(|file| file.secret) || spec.vars.values().any(Text::is_secret)
 }
 
-fn make_folders(root: &Path, spec: &ServiceSpec) -> io::Result<()> {
+/// Makes the folders that a service finds when it starts.
+pub(super) fn make_folders(root: &Path, spec: &ServiceSpec) -> io::Result<()> {
     let own = Some(&spec.folder).filter(|folder| folder.starts_with(root));
     // What it may read of others is opened for it by its folder, which must be there before.
     let others = spec.reads.iter().flatten().filter(|folder| folder.starts_with(root));

@@ -83,6 +83,41 @@ fn an_installation_updates_itself_from_its_project() {
 }
 
 #[test]
+fn a_job_that_has_no_program_is_not_installed() {
+    let life = Life::of("[parts.report]\nrecipe = \"cron\"\nat = \"@yearly\"\ncommand = [\"/nowhere/report\"]\n");
+    let said = life.run(&["install", "--quiet"]).code(1);
+    assert!(said.stderr().contains("finds its program"), "{}", said.text());
+    assert_eq!(life.generation(), None);
+    // This program itself is wherever it is.
+    life.define("[parts.report]\nrecipe = \"cron\"\nat = \"@yearly\"\ncommand = [\"jove-install\", \"--version\"]\n");
+    life.install();
+    life.run(&["run-now", "report", "--quiet"]).success();
+    life.run(&["stop"]).success();
+    life.is_quiet();
+}
+
+#[test]
+fn what_a_job_keeps_is_dumped_and_loaded() {
+    let life = Life::of(
+        "[parts.report]\nrecipe = \"cron\"\nat = \"@yearly\"\ncommand = [\"/bin/sh\", \"-c\", \"echo run >> kept; echo x > tmp/x\"]\n",
+    );
+    life.install();
+    let kept = || life.sandbox.read(life.prefix().join("var/report/kept"));
+    life.run(&["run-now", "report", "--quiet"]).success();
+    let dumped = life.run(&["dump", "report", "--json"]).success().json();
+    assert_eq!(dumped["dump"]["parts"]["report"]["proven"], true, "{dumped}");
+    life.run(&["run-now", "report", "--quiet"]).success();
+    assert_eq!(kept(), "run\nrun\n");
+    life.run(&["load", dumped["dump"]["name"].as_str().expect("a name")]).success();
+    assert_eq!(kept(), "run\n");
+    assert_eq!(life.service("report")["state"], "scheduled");
+    life.run(&["run-now", "report", "--quiet"]).success();
+    assert_eq!(kept(), "run\nrun\n");
+    life.run(&["stop"]).success();
+    life.is_quiet();
+}
+
+#[test]
 fn times_that_cannot_be_are_refused_where_they_are_written() {
     for at in ["at = \"61 * * * *\"", "at = \"0 0 30 2 *\"", "at = \"@daily\"\nzone = \"Mars/Olympus\""] {
         let life = Life::of(&job(at));

@@ -1,5 +1,6 @@
 //! What the documents and the help say is true: commands parse, TOML loads, profiles resolve, JSON has its fields.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::{CommandFactory as _, Parser as _};
@@ -161,6 +162,56 @@ fn the_guide_to_a_recipe_makes_the_shipped_one() {
     sandbox.write("jove.toml", "[parts.kept]\nrecipe = \"kept\"\n");
     let said = sandbox.run(&["explain", "kept", "-p", "demo"]).success();
     assert!(said.stdout().contains("(dump, load)"), "{}", said.stdout());
+}
+
+/// What a recipe that runs something does not have of what all should.
+fn gaps(recipe: &toml::Table) -> Vec<&'static str> {
+    let tables = |key: &str| recipe.get(key).and_then(toml::Value::as_array).cloned().unwrap_or_default();
+    let services = tables("service");
+    if services.is_empty() && tables("schedule").is_empty() {
+        return Vec::new();
+    }
+    // One that is called as its part is what people mean by the part.
+    let is_blind = |service: &toml::Value| service.get("name").is_none() && !service["ready"].is_table();
+    let has_exports = recipe.get("exports").and_then(toml::Value::as_table).is_some_and(|exports| !exports.is_empty());
+    let data = recipe.get("data");
+    let keeps_nothing = data.is_some_and(|data| data["folders"].as_array().is_some_and(Vec::is_empty));
+    let is_dumped = data.is_some_and(|data| data.get("dump").is_some() && data.get("load").is_some());
+    let found = [
+        ("ready", services.iter().any(is_blind)),
+        ("exports", !has_exports),
+        ("promise", tables("promise").is_empty()),
+        ("dump", !keeps_nothing && !is_dumped),
+    ];
+    found.into_iter().filter(|(_, is_missing)| *is_missing).map(|(word, _)| word).collect()
+}
+
+/// Either a recipe has it, or the table of what is left out has the reason; and that table tells of nothing else.
+#[test]
+fn every_recipe_has_what_it_must_or_a_reason() {
+    let readme = repository("recipes/README.md");
+    let table = readme.split_once("| recipe | has no | for |\n|---|---|---|\n").expect("a table").1;
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let mut reasons: BTreeMap<String, Vec<String>> = rows
+        .map(|row| {
+            let [_, recipe, words, reason, _] = row.split('|').collect::<Vec<_>>()[..] else { panic!("{row}") };
+            assert!(reason.split_whitespace().count() > 3, "{row}");
+            let words = words.split_whitespace().map(|word| word.trim_matches('`').to_owned());
+            (recipe.trim().trim_matches('`').to_owned(), words.collect())
+        })
+        .collect();
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");
+    for entry in fs_err::read_dir(recipes).expect("a folder").map(Result::unwrap).filter(|entry| entry.path().is_dir())
+    {
+        let name = entry.file_name().into_string().expect("a name");
+        let text = repository(&format!("recipes/{name}/recipe.toml"));
+        let recipe: toml::Table = toml::from_str(&text).expect("TOML");
+        assert_eq!(gaps(&recipe), reasons.remove(&name).unwrap_or_default(), "{name}");
+        if let Some((before, _)) = text.split_once("[data]\nfolders = []") {
+            assert!(before.lines().last().is_some_and(|line| line.starts_with("# ")), "{name} says why it has no data");
+        }
+    }
+    assert!(reasons.is_empty(), "of no recipe: {reasons:?}");
 }
 
 /// What an option's declaration gives as its example or default must be taken by it.

@@ -160,7 +160,7 @@ fn takes_new_passwords_of_administrators(office: &Office) {
     assert_eq!((ask(word, "root"), ask(word, "notes")), ("7".into(), "7".into()));
     assert!(office.page("").contains("Grüße, 山 as office@localhost"), "{}", office.page(""));
     assert_eq!((office.page("post"), office.page("fetch")), ("posted".into(), "a letter".into()));
-    let said = office.home.run(&["dump", "db"]).success().text();
+    let said = office.home.run(&["dump", "db", "notes", "site"]).success().text();
     assert!(said.contains("proven") && !said.contains("unproven"), "{said}");
 }
 

@@ -91,6 +91,9 @@ fn lives(home: &Home) {
 
     gives_its_data_and_takes_it(home, &url, Path::new(prefix));
 
+    let said = home.run(&["dump", "tasks"]).success().text();
+    assert!(said.contains("proven") && !said.contains("unproven"), "{said}");
+
     // A new password is the role's and its clients' after the next run.
     home.run(&["secret", "rotate", "db.password"]).success();
     home.run(&["install"]).success();
