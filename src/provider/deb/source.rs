@@ -14,7 +14,7 @@ pub struct Source {
     pub suite: String,
     /// Its components: `main`.
     pub components: Vec<String>,
-    /// Whose signatures count: keyring files, empty for all of the machine's; or a whole key in the source itself.
+    /// Whose signatures count: keyring files, or a whole key in the source itself; those that apt trusts if it names none.
     pub signed_by: SignedBy,
     /// Whether it is taken past the time until which its `Release` counts: a snapshot that nobody renews.
     pub any_age: bool,
@@ -23,7 +23,7 @@ pub struct Source {
 /// Whose signatures count.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum SignedBy {
-    /// Any keyring of the machine.
+    /// The keys that apt trusts for every archive.
     #[default]
     Machine,
     /// These keyring files.

@@ -1,5 +1,6 @@
 //! One suite as its archive has it now: the signed `Release`, checked, and its lists of packages, in the cache.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -18,8 +19,11 @@ const RELEASE_LIMIT: u64 = 16 << 20;
 /// A list of packages may have this many bytes when unpacked; the largest has fifty million.
 const PACKAGES_LIMIT: u64 = 1 << 30;
 
-/// The keyrings of the machine for sources that name none.
-const KEYRINGS: [&str; 3] = ["/etc/apt/trusted.gpg", "/etc/apt/trusted.gpg.d", "/usr/share/keyrings"];
+/// Where apt has the keys for sources that name none.
+const TRUSTED: [&str; 2] = ["etc/apt/trusted.gpg", "etc/apt/trusted.gpg.d"];
+
+/// Where packages put keyrings: those of distributions, and those to which a source of somebody else is confined (`signed-by`).
+const KEYRINGS: &str = "usr/share/keyrings";
 
 /// Fetches the lists of packages of a source, one text a component.
 ///
@@ -111,15 +115,43 @@ pub fn release(kit: &Kit<'_>, source: &Source) -> Result<Release, DebError> {
 }
 
 fn keyring(signed_by: &SignedBy) -> Keyring {
-    let mut keyring = Keyring::default();
-    let files = match signed_by {
+    match signed_by {
         SignedBy::Key(key) => {
+            let mut keyring = Keyring::default();
             keyring.add(key.as_bytes());
-            return keyring;
+            keyring
         }
-        SignedBy::Files(files) => files.clone(),
-        SignedBy::Machine => KEYRINGS.iter().flat_map(|place| key_files(Path::new(place))).collect(),
+        SignedBy::Files(files) => of_files(files),
+        SignedBy::Machine => of_machine(Path::new("/")),
+    }
+}
+
+/// The keys for sources that name none: those that apt trusts. A machine on which it trusts none has those of its distribution,
+/// whose archive a source without a key then is.
+pub(super) fn of_machine(root: &Path) -> Keyring {
+    let trusted: Vec<PathBuf> = TRUSTED.iter().flat_map(|place| key_files(&root.join(place))).collect();
+    let trusted = of_files(&trusted);
+    if !trusted.is_empty() {
+        return trusted;
+    }
+    let file = |name: String| {
+        let endings = ["gpg", "pgp", "asc"].into_iter();
+        let mut files = endings.map(|ending| root.join(KEYRINGS).join(format!("{name}-archive-keyring.{ending}")));
+        files.find(|path| path.is_file())
     };
+    of_files(&distributions(root).into_iter().filter_map(file).collect::<Vec<_>>())
+}
+
+/// What this machine is and what that is like, with the two that all others come from.
+fn distributions(root: &Path) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(root.join("etc/os-release")).unwrap_or_default();
+    let said = text.lines().filter_map(|line| line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE=")));
+    let words = said.flat_map(|words| words.trim_matches(['"', '\'']).split_whitespace());
+    words.chain(["debian", "ubuntu"]).map(str::to_owned).collect()
+}
+
+fn of_files(files: &[PathBuf]) -> Keyring {
+    let mut keyring = Keyring::default();
     for file in files {
         // A file that cannot be read has no keys: the signature then is by a stranger, which is told.
         keyring.add(&std::fs::read(file).unwrap_or_default());
@@ -132,10 +164,8 @@ fn key_files(place: &Path) -> Vec<PathBuf> {
         return vec![place.to_owned()];
     }
     let is_key = |path: &PathBuf| path.extension().is_some_and(|word| word == "gpg" || word == "asc");
-    // Keys that the archive removed are kept beside the others, to tell them.
-    let is_removed = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().contains("removed"));
     let entries = std::fs::read_dir(place).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
-    let mut files: Vec<PathBuf> = entries.filter(|path| is_key(path) && !is_removed(path)).collect();
+    let mut files: Vec<PathBuf> = entries.filter(is_key).collect();
     files.sort();
     files
 }

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 
+use pgp::composed::{ArmorOptions, CleartextSignedMessage, SignedPublicKey, SignedSecretKey};
+use pgp::types::Password;
+
 use self::archive::key;
 use super::source::written;
 use super::*;
@@ -206,6 +209,45 @@ fn an_archive_that_is_not_to_be_trusted_is_refused_and_nothing_of_it_read() {
     std::fs::remove_file(archive.path("key.asc")).expect("removed");
     archive.sign(&archive.key, 3600);
     assert!(fails(&archive).contains("there are no keys to check it with"), "{}", fails(&archive));
+}
+
+#[test]
+fn a_source_without_a_key_of_its_own_is_proven_by_what_apt_trusts() {
+    let root = tempfile::tempdir().expect("folder");
+    let (own, stranger) = (key(), key());
+    let put = |place: &str, key: &SignedSecretKey| {
+        let path = root.path().join(place);
+        std::fs::create_dir_all(path.parent().expect("parent")).expect("made");
+        let public = SignedPublicKey::from(key.clone()).to_armored_string(ArmorOptions::default());
+        std::fs::write(path, public.expect("armoured")).expect("written");
+    };
+    let takes = |key: &SignedSecretKey| {
+        let signed =
+            CleartextSignedMessage::sign(rand::thread_rng(), "Suite: a\n", &key.primary_key, &Password::empty());
+        let text = signed.expect("signed").to_armored_string(ArmorOptions::default()).expect("armoured");
+        suite::of_machine(root.path()).check(&text, jiff::Timestamp::now()).is_ok()
+    };
+    // What only the source of somebody else may use counts for no other, whatever it is called.
+    put("usr/share/keyrings/stranger.gpg", &stranger);
+    put("usr/share/keyrings/stranger-archive-keyring.gpg", &stranger);
+    assert!(suite::of_machine(root.path()).is_empty());
+    for name in ["debian", "ubuntu", "kin", "parent"] {
+        let place = format!("usr/share/keyrings/{name}-archive-keyring.gpg");
+        put(&place, &own);
+        let release = "NAME=\"Kin\"\nID=kin\nID_LIKE=\"parent other\"\n";
+        std::fs::create_dir_all(root.path().join("etc")).expect("made");
+        std::fs::write(root.path().join("etc/os-release"), release).expect("written");
+        assert_eq!((takes(&own), takes(&stranger)), (true, false), "{name}");
+        std::fs::remove_file(root.path().join(place)).expect("removed");
+    }
+    // Where apt trusts a key, those alone count.
+    put("usr/share/keyrings/debian-archive-keyring.gpg", &stranger);
+    for place in ["etc/apt/trusted.gpg", "etc/apt/trusted.gpg.d/own.asc", "etc/apt/trusted.gpg.d/own.gpg"] {
+        put(place, &own);
+        assert_eq!((takes(&own), takes(&stranger)), (true, false), "{place}");
+        std::fs::remove_file(root.path().join(place)).expect("removed");
+        assert_eq!((takes(&own), takes(&stranger)), (false, true), "{place}");
+    }
 }
 
 #[test]
