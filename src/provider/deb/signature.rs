@@ -12,6 +12,9 @@ use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{Signature, SignatureType};
 use pgp::types::KeyDetails;
 
+#[cfg(test)]
+mod tests;
+
 /// The keys whose signatures count.
 #[derive(Debug, Default)]
 pub struct Keyring(Vec<SignedPublicKey>);
