@@ -1,24 +1,16 @@
-//! `doctor`: what this machine has, and what is missing. Changes nothing; of the network it asks the conda channels alone, whether
-//! they are there, and no longer than some seconds.
+//! `doctor`: what this machine has, and what is missing. Changes nothing; of the network it asks the conda channels and Debian
+//! archives alone, whether they are there, and no longer than some seconds.
 
-use std::path::Path;
-use std::time::Duration;
+mod sources;
 
-use futures_util::future::join_all;
 use serde::Serialize;
 
+use self::sources::Sources;
 use crate::host::Host;
-use crate::net::{Client, show};
 use crate::ops::error::OpResult;
 use crate::platform::Platform;
-use crate::provider::conda::login::logins;
-use crate::provider::conda::{Channel, Channels, CondaError, is_there};
-use crate::provider::deb::source::{architecture, of_machine};
 use crate::pypi::{Interpreter, PythonRange};
 use crate::sandbox::Machine;
-
-/// How long a channel may take to answer.
-const PATIENCE: Duration = Duration::from_secs(4);
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -48,11 +40,12 @@ pub struct Check {
 /// # Errors
 /// If there is no home.
 pub fn doctor(host: &Host, is_offline: bool) -> OpResult<Vec<Check>> {
+    let sources = Sources::look(host, is_offline);
     let mut checks = vec![
         check("platform", Verdict::Good, Platform::current().to_string()),
         prefixes(host)?,
         cache(host)?,
-        python(host),
+        python(host, &sources),
         uv(host),
         compiler(host),
         git(host),
@@ -60,7 +53,7 @@ pub fn doctor(host: &Host, is_offline: bool) -> OpResult<Vec<Check>> {
         logout(host),
         pidfd(),
     ];
-    checks.extend(channels(host, is_offline));
+    checks.extend(sources.checks());
     Ok(checks)
 }
 
@@ -98,19 +91,14 @@ fn cache(host: &Host) -> OpResult<Check> {
     Ok(check("download cache", Verdict::Limited, found))
 }
 
-fn python(host: &Host) -> Check {
+fn python(host: &Host, sources: &Sources) -> Check {
     let range: Result<PythonRange, _> = ">=3.9".parse();
     match range
         .map_err(|error| error.to_string())
         .and_then(|range| Interpreter::find(host, &range).map_err(|error| error.to_string()))
     {
         Ok(found) => check("python", Verdict::Good, format!("{} at {}", found.version, found.path.display())),
-        Err(error) if of_machine(Path::new("/etc/apt"), architecture(Platform::current().machine())).is_empty() => {
-            check("python", Verdict::Missing, error)
-        }
-        Err(_) => {
-            check("python", Verdict::Good, "none that fits: one is unpacked from Debian packages where it is needed")
-        }
+        Err(error) => sources.python(error),
     }
 }
 
@@ -136,38 +124,6 @@ fn git(host: &Host) -> Check {
         Some(path) => check("git", Verdict::Good, path.display().to_string()),
         None => check("git", Verdict::Limited, "none: parts cannot be taken from repositories"),
     }
-}
-
-/// The conda channels that a part without its own would be served from, and whether they are there.
-fn channels(host: &Host, is_offline: bool) -> Vec<Check> {
-    let limited = |finding: String| vec![check("conda channels", Verdict::Limited, finding)];
-    let channels = match Channels::of(host, &configured(host), None) {
-        Ok(channels) => channels,
-        Err(error) => return limited(error.to_string()),
-    };
-    let (client, logins) = match (Client::new(host, is_offline), logins(host, &channels)) {
-        (Ok(client), Ok(logins)) => (client, logins),
-        (Err(error), _) => return limited(error.to_string()),
-        (_, Err(error)) => return limited(error.to_string()),
-    };
-    let asked = channels.list.iter().map(|channel| is_there(&client, &logins, channel, PATIENCE));
-    let found = client.block_on(join_all(asked));
-    let one = |(channel, found): (&Channel, Result<(), CondaError>)| {
-        let subject = format!("channel {}", channel.name);
-        match found {
-            Ok(()) => check(&subject, Verdict::Good, show(&channel.address)),
-            Err(error) => check(&subject, Verdict::Limited, error.to_string()),
-        }
-    };
-    channels.list.iter().zip(found).map(one).collect()
-}
-
-/// `[sources.conda] channels` of the user's config.toml. What is wrong in it is told by those who need it.
-fn configured(host: &Host) -> Vec<String> {
-    let text = host.config().ok().and_then(|folder| std::fs::read_to_string(folder.join("config.toml")).ok());
-    let table: Option<toml::Table> = text.and_then(|text| text.parse().ok());
-    let list = table.as_ref().and_then(|table| table.get("sources")?.get("conda")?.get("channels")?.as_array());
-    list.into_iter().flatten().filter_map(|word| word.as_str().map(str::to_owned)).collect()
 }
 
 /// What keeps builds, steps and services inside.

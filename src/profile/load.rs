@@ -9,7 +9,7 @@
 //! Every step collects what is wrong, and what is right is handed on all the same, so that one run tells all of it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostics, Source};
@@ -21,7 +21,9 @@ use super::finish;
 use super::layers;
 use super::like;
 use super::merge::Merged;
-use super::setting::{Definition, Layer, LayerKind, Project};
+use super::read;
+use super::setting::{Definition, Layer, LayerKind, Project, Setting};
+use super::sheet;
 use super::when::{Facts, When};
 
 /// The profile where none is chosen.
@@ -154,6 +156,20 @@ pub fn profile_name(choice: Option<&ProfileChoice>, shipped: &dyn Shipped) -> Re
         Some(ProfileChoice::File(path)) => layers::open_file(&mut reading, path).map(|(name, _)| name),
     };
     name.ok_or(reading.found)
+}
+
+/// `[sources]` of the user's configuration alone, for what is asked outside of every project. What is wrong in the file is told
+/// by those who load it with all the others.
+#[must_use]
+pub fn user_sources(config: &Path) -> BTreeMap<String, Setting> {
+    let (file, mut found) = (config.join("config.toml"), Diagnostics::default());
+    let Ok(Some(text)) = read::text(&file, None) else { return BTreeMap::new() };
+    let source = Arc::new(Source { name: file.display().to_string(), text, folder: Some(config.to_path_buf()) });
+    let mut merged = Merged::default();
+    if let Some(sheet) = sheet::read(&source, LayerKind::UserConfig, &mut found) {
+        merged.lay(LayerKind::UserConfig, sheet, &mut found);
+    }
+    merged.sources
 }
 
 /// Diagnostics by the order of their layers, and within one source by place; those without a place first.

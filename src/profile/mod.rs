@@ -23,5 +23,5 @@ mod value;
 mod when;
 
 pub use find::find_project;
-pub use load::{ProfileChoice, Request, Shipped, Unloaded, load, profile_name};
+pub use load::{ProfileChoice, Request, Shipped, Unloaded, load, profile_name, user_sources};
 pub use setting::{Definition, Layer, LayerKind, Need, Part, Project, Requirement, Setting, Value};

@@ -13,6 +13,7 @@ use crate::ops::pin::{Pinned, Pinning, text, tool};
 use crate::plan::value::strings;
 use crate::plan::{InterpreterFrom, names};
 use crate::platform::Platform;
+use crate::profile::Setting;
 use crate::progress::Event;
 use crate::provider::{self, Candidate, Decided};
 use crate::pypi::{self, Interpreter, InterpreterError, PythonRange};
@@ -102,14 +103,7 @@ fn choose<'a>(
     let forced = text(part, "provider").filter(|word| word != "auto");
     let locked = locked.or(kept);
     let decided = Decided { forced: forced.as_deref(), locked: locked.as_deref(), prefix: None };
-    let order = match packages::said_order(pinning)? {
-        Some(order) => order,
-        None => ["host"]
-            .into_iter()
-            .chain(provider::ORDER.into_iter().filter(|word| *word != "host"))
-            .map(str::to_owned)
-            .collect(),
-    };
+    let order = order(&pinning.loaded.definition.sources)?;
     let choice = provider::choose(&candidates, &decided, &order)
         .map_err(|error| OpError::failed(error).context(format!("`{}` needs a Python", part.name)))?;
     if choice.provider == "host" {
@@ -121,6 +115,16 @@ fn choose<'a>(
     }
     drop(candidates);
     Ok(Chosen::Software(software))
+}
+
+/// `[sources] order`, else that of this program with this machine first.
+///
+/// # Errors
+/// If it is no list of providers.
+pub(in crate::ops) fn order(sources: &BTreeMap<String, Setting>) -> OpResult<Vec<String>> {
+    let others = || provider::ORDER.into_iter().filter(|word| *word != "host");
+    let usual = || ["host"].into_iter().chain(others()).map(str::to_owned).collect();
+    Ok(packages::said_order(sources)?.unwrap_or_else(usual))
 }
 
 fn first_line(error: &dyn std::error::Error) -> String {

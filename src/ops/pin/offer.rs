@@ -155,7 +155,7 @@ fn channels(
 }
 
 /// A setting of `[sources]` as words: those of a list, or the one that it is.
-fn words(sources: &BTreeMap<String, Setting>, name: &str) -> Vec<String> {
+pub(in crate::ops) fn words(sources: &BTreeMap<String, Setting>, name: &str) -> Vec<String> {
     match sources.get(name).map(|setting| &setting.value) {
         Some(Value::List(list)) => list.iter().filter_map(|(word, _)| string(word)).collect(),
         Some(value) => string(value).into_iter().collect(),
@@ -164,7 +164,10 @@ fn words(sources: &BTreeMap<String, Setting>, name: &str) -> Vec<String> {
 }
 
 /// `[sources.debian]`: an archive in place of the machine's.
-fn debian(sources: &BTreeMap<String, Setting>) -> OpResult<Option<Vec<Source>>> {
+///
+/// # Errors
+/// If it says something else than an archive.
+pub(in crate::ops) fn debian(sources: &BTreeMap<String, Setting>) -> OpResult<Option<Vec<Source>>> {
     let words = |name: &str| words(sources, &format!("debian.{name}"));
     let Some(address) = words("address").into_iter().next() else { return Ok(None) };
     let address: Url = address.parse().map_err(|_| {

@@ -1,5 +1,6 @@
 //! Pins a part with packages: which provider serves it, and what that provider says.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::digest::Digest;
@@ -11,7 +12,7 @@ use crate::ops::pin::offer::Offering;
 use crate::ops::pin::{Pinning, interpreter, kept, platforms, text, upgrades, wants_resolution};
 use crate::plan::ResolvedPackages;
 use crate::platform::Platform;
-use crate::profile::Value;
+use crate::profile::{Setting, Value};
 use crate::progress::Event;
 use crate::provider::{self, Candidate, Choice, Decided, Kit, Provider, Request};
 use crate::recipe::ResolvedPart;
@@ -141,7 +142,7 @@ fn chosen(
             Candidate { name: provider.name(), reach }
         })
         .collect();
-    let order = order(pinning)?;
+    let order = order(&pinning.loaded.definition.sources)?;
     // The pins of this part; where the lock has none for this profile, those that another profile made of equal inputs.
     let used = lock.used_by(&pinning.place.profile_name(), &platform, &part.name);
     let used = used.and_then(|resolution| resolution.pins.first()).map(|pin| pin.provider.clone());
@@ -164,13 +165,19 @@ fn chosen(
 }
 
 /// `[sources] order`, else the order of this program.
-fn order(pinning: &Pinning<'_>) -> OpResult<Vec<String>> {
-    Ok(said_order(pinning)?.unwrap_or_else(|| provider::ORDER.map(str::to_owned).to_vec()))
+///
+/// # Errors
+/// If it is no list of providers.
+pub(in crate::ops) fn order(sources: &BTreeMap<String, Setting>) -> OpResult<Vec<String>> {
+    Ok(said_order(sources)?.unwrap_or_else(|| provider::ORDER.map(str::to_owned).to_vec()))
 }
 
 /// `[sources] order`, if it is said.
-pub(super) fn said_order(pinning: &Pinning<'_>) -> OpResult<Option<Vec<String>>> {
-    let Some(setting) = pinning.loaded.definition.sources.get("order") else { return Ok(None) };
+///
+/// # Errors
+/// As [`order`].
+pub(in crate::ops) fn said_order(sources: &BTreeMap<String, Setting>) -> OpResult<Option<Vec<String>>> {
+    let Some(setting) = sources.get("order") else { return Ok(None) };
     let known = |word: &String| provider::ORDER.contains(&word.as_str());
     let wrong = || {
         OpError::failed("`[sources] order` is a list of providers")

@@ -47,7 +47,7 @@ use self::source::{Source, architecture, of_machine};
 use super::kept::Kept;
 use super::{Kit, Pinned, PinnedFile, ProvideError, Provider, Realised};
 use crate::checkpoint;
-use crate::net::{self, CacheError, FetchError, NetError, Wanted};
+use crate::net::{self, CacheError, Client, FetchError, NetError, Wanted};
 use crate::platform::Platform;
 
 /// Raised when the same packages would give other bytes.
@@ -224,6 +224,14 @@ impl Packages {
         if found.is_empty() { Err(DebError::NoSources) } else { Ok(found) }
     }
 
+    /// Whether an archive has one of the suites now, in words for people.
+    ///
+    /// # Errors
+    /// Why none has, or does not answer within `patience`.
+    pub fn reach(&self, client: &Client, patience: Duration) -> Result<String, DebError> {
+        reach::reach(client, &self.sources()?, patience)
+    }
+
     /// What is left out. A word that is no pattern is that word.
     fn without(&self) -> Vec<glob::Pattern> {
         let words = WITHOUT.iter().copied().chain(self.without.iter().map(String::as_str));
@@ -321,7 +329,7 @@ impl Provider for Packages {
     }
 
     fn reachable(&self, kit: &Kit<'_>) -> Result<String, ProvideError> {
-        Ok(reach::reach(kit.client, &self.sources()?, PATIENCE)?)
+        Ok(self.reach(kit.client, PATIENCE)?)
     }
 
     fn resolve(&self, kit: &Kit<'_>, _before: &[Pinned]) -> Result<Vec<Pinned>, ProvideError> {
