@@ -8,6 +8,7 @@ mod browser;
 mod canary;
 mod closure;
 mod conda;
+mod confined;
 mod crash;
 mod demo;
 mod dev;

@@ -9,6 +9,7 @@ use crate::layout::Layout;
 use crate::platform::Platform;
 use crate::profile::{ProfileChoice, Request, load};
 use crate::recipe::{Catalogue, OptionValue, Stack, Surroundings, resolve};
+use crate::service::Kind;
 
 fn install(profile: &str, project: Option<PathBuf>) -> Result<(Stack, Diagnostics), Diagnostics> {
     let catalogue = Catalogue::with_project(project.as_deref())?;
@@ -94,6 +95,40 @@ fn a_relative_folder_of_the_web_server_is_the_projects() {
         files.map(|file| file.content.to_marked()).find(|text| text.contains("/srv/far")).expect("a configuration");
     assert!(text.contains(&format!("alias \"{}/static/\";", folder.path().display())), "{text}");
     assert!(text.contains("alias \"/srv/far/\";") && text.contains("proxy_pass http://127.0.0.1:5000;"), "{text}");
+}
+
+/// But for this program itself, which works on the whole installation, and for what is a user's own.
+#[test]
+fn in_production_every_server_and_job_is_confined() {
+    let folder = tempfile::tempdir().expect("folder");
+    let plain = ["postgresql", "mariadb", "redis", "rabbitmq", "memcached"];
+    let mut text = plain.map(|recipe| format!("[parts.{recipe}]\nrecipe = '{recipe}'\n")).concat();
+    for (recipe, more) in [
+        ("python", ""),
+        ("haproxy", "servers = ['127.0.0.1:5000']"),
+        ("apache", "env = '${python}'\napp = 'shop:app'"),
+        ("wsgi", "env = '${python}'\napp = 'shop:app'"),
+        ("gunicorn", "env = '${python}'\napp = 'shop:app'\nat = '/g/'"),
+        ("pywps", "env = '${python}'\nat = '/wps/'"),
+        ("celery", "site = '${wsgi.process}'\napp = 'shop'\nbroker = '${redis.celery}'\nbeat = true"),
+        ("cron", "at = '@daily'\ncommand = ['/bin/true']"),
+    ] {
+        text.push_str(&format!("[parts.{recipe}]\nrecipe = '{recipe}'\n{more}\n"));
+    }
+    fs_err::write(folder.path().join("jove.toml"), text).expect("project");
+    let (stack, _) = install("production", Some(folder.path().to_owned())).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let all = stack.parts.values().flat_map(|part| &part.services);
+    let lasting = all.filter(|spec| !matches!(spec.kind, Kind::Step { .. }));
+    let (own, others): (Vec<_>, Vec<_>) =
+        lasting.partition(|spec| spec.command.first().is_some_and(|word| word.as_plain() == Some("jove-install")));
+    let open: Vec<_> = others.iter().filter(|spec| spec.writes.is_none()).map(|spec| spec.name.as_str()).collect();
+    assert_eq!(open, [""; 0]);
+    assert_eq!(
+        (own.len(), others.len()),
+        (2, 16),
+        "{:?}",
+        others.iter().map(|spec| spec.name.as_str()).collect::<Vec<_>>()
+    );
 }
 
 #[test]
