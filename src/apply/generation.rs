@@ -44,6 +44,7 @@ pub fn write(
             impure: part.object.as_ref().map(|object| object.impure.clone()).unwrap_or_default(),
             data: part.data.clone(),
             data_version: part.data_version.clone(),
+            data_format: part.data_format.clone(),
         };
         (part.name.clone(), record)
     });

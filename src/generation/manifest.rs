@@ -13,7 +13,7 @@ use crate::fs::{remove_tree, write_atomic, write_whole};
 use crate::generation::Revision;
 use crate::layout::Layout;
 use crate::name::PartName;
-use crate::service::Services;
+use crate::service::{DataFormat, Services};
 
 /// The format number of what this module writes.
 pub const FORMAT: u32 = 1;
@@ -64,6 +64,9 @@ pub struct PartRecord {
     pub data: Vec<PathBuf>,
     /// Its data's format.
     pub data_version: Option<String>,
+    /// The software whose version is its data's format, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_format: Option<DataFormat>,
 }
 
 /// What became of a generation.

@@ -26,6 +26,7 @@ fn manifest(number: u32) -> Manifest {
         impure: BTreeSet::new(),
         data: Vec::new(),
         data_version: None,
+        data_format: None,
     };
     Manifest {
         format: FORMAT,

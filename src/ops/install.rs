@@ -17,7 +17,7 @@ use crate::net::{Cache, Client};
 use crate::ops::error::{ErrorKind, OpError, OpResult, at};
 use crate::ops::place::Place;
 use crate::ops::prepare::{self, Prepared, Wishes};
-use crate::ops::{example, fetch, prefix, program, rollback, service, stamp};
+use crate::ops::{example, fetch, format, prefix, program, rollback, service, stamp};
 use crate::plan::Change;
 use crate::progress::{Event, Reporter};
 use crate::state::State;
@@ -94,6 +94,7 @@ pub fn install(place: &Place, request: &Request, report: &Reporter) -> OpResult<
     prefix::run_folder(place, &entered.identity, &mut state)?;
     state.save(&place.layout)?;
     let prepared = prepare::prepare(place, &wishes(place, request)?, report)?;
+    format::check_desired(place, &prepared.desired, &prepared.state)?;
     rollback::check_hold(place, &prepared.desired.definition, request.release)?;
     refuse_retry(place, &prepared, request.retry)?;
     prefix::register(place, &entered.identity, &prepared.state)?;

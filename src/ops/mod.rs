@@ -18,6 +18,7 @@ pub mod explain;
 pub mod export;
 pub mod fetch;
 pub mod foreground;
+mod format;
 pub mod gc;
 pub mod graph;
 pub mod history;

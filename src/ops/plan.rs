@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::diagnostic::Diagnostics;
 use crate::ops::error::OpResult;
 use crate::ops::place::Place;
-use crate::ops::prefix;
 use crate::ops::prepare::{self, Wishes};
+use crate::ops::{format, prefix};
 use crate::plan::Change;
 use crate::progress::Reporter;
 
@@ -31,6 +31,7 @@ pub struct Outlook {
 pub fn plan(place: &Place, wishes: &Wishes, report: &Reporter) -> OpResult<Outlook> {
     let mut prepared = prepare::prepare(place, wishes, report)?;
     prefix::check(place, Some(&prepared.loaded.definition.project.name))?;
+    format::check_desired(place, &prepared.desired, &prepared.state)?;
     let fetch = prepared
         .desired
         .parts

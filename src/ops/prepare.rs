@@ -17,7 +17,7 @@ use crate::ops::error::{OpError, OpResult, at};
 use crate::ops::install::processors;
 use crate::ops::pin::{self, Pinned, Pinning};
 use crate::ops::place::Place;
-use crate::ops::{program, refusal, stamp};
+use crate::ops::{format, program, refusal, stamp};
 use crate::plan::change::{Installed, diff};
 use crate::plan::value::strings;
 use crate::plan::{Desired, Plan, Snapshot, desire, source};
@@ -130,7 +130,8 @@ fn all_wrong(place: &Place, catalogue: &Catalogue, unloaded: Unloaded) -> Diagno
 pub fn prepare(place: &Place, wishes: &Wishes, report: &Reporter) -> OpResult<Prepared> {
     let begin = jiff::Timestamp::now();
     let mut loaded = load(place)?;
-    let state = State::load(&place.layout)?;
+    let mut state = State::load(&place.layout)?;
+    format::note(&place.layout, &mut state);
     let (mut stack, state) = resolved(place, &mut loaded, state)?;
     check_wishes(&stack, wishes)?;
     refusal::check(&stack, place)?;

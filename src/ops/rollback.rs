@@ -10,8 +10,9 @@ use crate::generation::{self, Hold, Manifest, Status, manifest, migration};
 use crate::layout::Layout;
 use crate::ops::error::{OpError, OpResult, at};
 use crate::ops::place::Place;
-use crate::ops::{prefix, service, stamp};
+use crate::ops::{format, prefix, service, stamp};
 use crate::progress::Reporter;
+use crate::state::State;
 use crate::store::Store;
 
 /// What a rollback did.
@@ -33,16 +34,17 @@ pub fn rollback(place: &Place, to: Option<u32>, force: bool, no_start: bool, rep
     let entered = prefix::enter_existing(place, report)?;
     prefix::check(place, None)?;
     let layout = &place.layout;
+    let mut state = State::load(layout)?;
+    format::note(layout, &mut state);
     let Some(left) = generation::current(layout) else {
         return Err(OpError::failed("no generation is committed, so there is none to go back to"));
     };
     let former = Hold::read(layout)?;
     let Step { left, to, target } = match begun(layout, to)? {
         Some(step) => step,
-        None => step(place, to, left, force)?,
+        None => step(place, to, left, (!force).then_some(&state))?,
     };
     check_objects(place, &target)?;
-    let mut state = crate::state::State::load(layout)?;
     prefix::run_folder(place, &entered.identity, &mut state)?;
     state.save(layout)?;
     prefix::register(place, &entered.identity, &state)?;
@@ -84,15 +86,19 @@ fn begun(layout: &Layout, to: Option<u32>) -> OpResult<Option<Step>> {
     Ok(Some(Step { left, to, target: Manifest::read(layout, to)? }))
 }
 
-fn step(place: &Place, to: Option<u32>, left: u32, force: bool) -> OpResult<Step> {
+/// A step to a generation that reads the data, of which `state` knows; to any, without.
+fn step(place: &Place, to: Option<u32>, left: u32, state: Option<&State>) -> OpResult<Step> {
     let to = match to {
         Some(to) => to,
         None => before(place, left)?,
     };
     let target = wanted(place, to, left)?;
-    if let Some(former) = Manifest::read(&place.layout, left).ok().filter(|_| !force) {
-        check_data(&former, &target)?;
-        check_migrations(place, &former, &target)?;
+    if let Some(state) = state {
+        if let Ok(former) = Manifest::read(&place.layout, left) {
+            check_data(&former, &target)?;
+            check_migrations(place, &former, &target)?;
+        }
+        format::check_former(place, &target, state)?;
     }
     Ok(Step { left, to, target })
 }
@@ -130,7 +136,7 @@ fn check_objects(place: &Place, target: &Manifest) -> OpResult<()> {
         .hint("set the project back to what it was then, and install"))
 }
 
-/// Data that were brought to a newer format cannot be read by the older software.
+/// Data that a recipe brought to a newer format cannot be read by an older one.
 fn check_data(current: &Manifest, target: &Manifest) -> OpResult<()> {
     for (name, part) in &target.parts {
         let now = current.parts.get(name).and_then(|part| part.data_version.as_ref());

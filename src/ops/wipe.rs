@@ -9,7 +9,7 @@ use crate::fs::{occupied_bytes, remove_tree};
 use crate::layout::Layout;
 use crate::ops::error::{OpResult, at};
 use crate::ops::place::Place;
-use crate::ops::{boot, prefix, reach, residue};
+use crate::ops::{boot, format, prefix, reach, residue};
 use crate::progress::{Event, Reporter};
 use crate::state::ledger::Outside;
 use crate::state::{Registry, State, run};
@@ -177,6 +177,7 @@ pub fn wipe(place: &Place, request: Request, report: &Reporter) -> OpResult<Outl
     report.report(Event::Stage("removing".into()));
     let elsewhere = data_elsewhere(place)?;
     let mut state = State::load(layout)?;
+    format::note(layout, &mut state);
     run::remove(layout, &mut state, &entered.identity, &prefix::ledger(place))?;
     state.save(layout)?;
     checkpoint::pass("wipe-before-store");

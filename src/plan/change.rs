@@ -134,7 +134,9 @@ fn changed(part: &DesiredPart, old: &PartRecord, services: &[Arc<ServiceSpec>]) 
             Some(_) | None => interrupts.push(spec.name.clone()),
         }
     }
-    let updated = !services.iter().map(Arc::as_ref).eq(&part.services) || part.data_version != old.data_version;
+    let updated = !services.iter().map(Arc::as_ref).eq(&part.services)
+        || part.data_version != old.data_version
+        || part.data_format != old.data_format;
     let action = match (interrupts.is_empty() && replaces.is_empty(), reloads.is_empty()) {
         _ if rebuilt => Deed::Rebuild,
         (false, _) => Deed::Restart,
@@ -162,6 +164,9 @@ fn reasons(part: &DesiredPart, old: &PartRecord, rebuilt: bool) -> Vec<String> {
     }
     if part.data_version != old.data_version {
         lines.push("the format of its data changed".to_owned());
+    }
+    if lines.is_empty() && part.data_format != old.data_format {
+        lines.push("what its data are made by is told otherwise".to_owned());
     }
     if lines.is_empty() {
         lines.push("the recipe's service changed".to_owned());

@@ -10,13 +10,14 @@ use crate::graph::{Graph, Kind};
 use crate::name::PartName;
 use crate::plan::action::{Action, FilesAction, Names, PackagesAction, PythonAction, RenderedFile, Tree, TreeSource};
 use crate::plan::fact::facts;
+use crate::plan::format::data_format;
 use crate::plan::key;
 use crate::plan::secret::Sealed;
 use crate::plan::snapshot::{InterpreterFrom, Snapshot};
 use crate::plan::value::{strings, text_of, texts};
 use crate::provider::Request;
 use crate::recipe::{OptionValue, ResolvedPart, Stack};
-use crate::service::{DataCommand, Promise, ServiceSpec};
+use crate::service::{DataCommand, DataFormat, Promise, ServiceSpec};
 use crate::store::StorePath;
 use crate::text::Text;
 
@@ -50,6 +51,8 @@ pub struct DesiredPart {
     pub data: Vec<PathBuf>,
     /// Its data's format.
     pub data_version: Option<String>,
+    /// The software whose version is its data's format, too.
+    pub data_format: Option<DataFormat>,
     /// How its data is written out and taken in again, with final paths.
     pub data_commands: Vec<DataCommand>,
 }
@@ -138,6 +141,7 @@ impl Lowering<'_> {
             facts,
             data: part.data.clone(),
             data_version: part.data_version.clone(),
+            data_format: data_format(part, self.snapshot),
             data_commands,
         }
     }

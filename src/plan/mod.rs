@@ -7,6 +7,7 @@ pub mod action;
 pub mod change;
 pub mod desire;
 mod fact;
+mod format;
 pub mod key;
 mod place;
 mod secret;

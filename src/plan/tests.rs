@@ -97,6 +97,7 @@ fn part(fact: &str, content: &str, argument: &str) -> DesiredPart {
         ]),
         data: Vec::<PathBuf>::new(),
         data_version: None,
+        data_format: None,
         data_commands: Vec::new(),
     }
 }
@@ -114,6 +115,7 @@ fn installed(part: &DesiredPart) -> Installed {
         impure: BTreeSet::new(),
         data: Vec::new(),
         data_version: None,
+        data_format: None,
     };
     Installed {
         manifest: Manifest {

@@ -190,7 +190,7 @@ fn simple_type(fields: &mut Fields<'_>, word: &str, origin: &Origin) -> Option<O
 }
 
 /// The texts of a list of texts.
-fn strings(value: &Value) -> Option<Vec<String>> {
+pub(super) fn strings(value: &Value) -> Option<Vec<String>> {
     let Value::List(list) = value else { return None };
     list.iter()
         .map(|(one, _)| match one {

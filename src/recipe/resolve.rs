@@ -144,6 +144,7 @@ fn body(evaluator: &mut Evaluator<'_, '_>, part: usize, maker: &mut Maker) -> Bo
             promises: evaluator.promises(part),
             data,
             data_version: version.and_then(Result::ok),
+            data_format: recipe.data.format.clone(),
             data_commands: evaluator.data_commands(part),
             edges: Vec::new(),
         },

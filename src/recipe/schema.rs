@@ -10,7 +10,7 @@ use crate::condition::NeedCondition;
 use crate::diagnostic::{Origin, Source};
 use crate::name::OptionName;
 use crate::profile::Value;
-use crate::service::{DataState, DataVerb};
+use crate::service::{DataState, DataVerb, FormatRule};
 
 pub use crate::recipe::kind::OptionType;
 
@@ -295,6 +295,8 @@ pub struct DataForm {
     pub folders: Option<Written>,
     /// The version of its format.
     pub version: Option<Written>,
+    /// The software whose version is its format, too.
+    pub format: Option<FormatRule>,
     /// How it is written out and taken in again.
     pub commands: Vec<DataCommandForm>,
 }

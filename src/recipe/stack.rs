@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::diagnostic::Origin;
 use crate::name::{OptionName, PartName};
 use crate::profile::{Project, Requirement, Value};
-use crate::service::{DataCommand, Promise, ServiceSpec};
+use crate::service::{DataCommand, FormatRule, Promise, ServiceSpec};
 use crate::text::{SecretRef, Text};
 
 /// All active parts, resolved.
@@ -169,6 +169,8 @@ pub struct ResolvedPart {
     pub data: Vec<PathBuf>,
     /// What its data's format is (`[data] version`), for rollback.
     pub data_version: Option<String>,
+    /// The software whose version is its data's format, too (`[data] format_of`).
+    pub data_format: Option<FormatRule>,
     /// How its data is written out and taken in again (`[data] dump`, `load`).
     pub data_commands: Vec<DataCommand>,
     /// What it depends on, sorted, each pair of kind and target once (first place).

@@ -4,6 +4,7 @@ pub mod data;
 mod ending;
 pub mod exit;
 pub mod file;
+pub mod format;
 pub mod group;
 pub mod life;
 pub mod limit;
@@ -23,6 +24,7 @@ pub(crate) mod testing;
 
 pub use data::{DUMP_VAR, DataCommand, DataState, DataVerb};
 pub use exit::Exit;
+pub use format::{DataFormat, FormatRule, Reads};
 pub use limit::Limits;
 pub use output::{Compress, LogFormat, LogPolicy, OnFull};
 pub use probe::{Liveness, Probe, ProbeKind, Promise};

@@ -28,6 +28,7 @@ use crate::checkpoint;
 use crate::fs::{DocumentError, TomlDocument, write_atomic};
 use crate::layout::Layout;
 use crate::name::{OptionName, PartName};
+use crate::service::DataFormat;
 use crate::text::{SecretRef, Secrets};
 
 /// The format number of what this module writes.
@@ -50,6 +51,8 @@ pub struct State {
     pub python: BTreeMap<PartName, BTreeMap<String, String>>,
     /// What of this machine the packages of each part use, by part.
     pub host: BTreeMap<PartName, BTreeMap<String, String>>,
+    /// What made the data that there are, by part: they outlive the generation that says it, too.
+    pub formats: BTreeMap<PartName, DataFormat>,
     /// Generated and given secrets, by `part.option`.
     pub secrets: BTreeMap<String, SecretEntry>,
 }
@@ -63,6 +66,7 @@ impl Default for State {
             providers: BTreeMap::new(),
             python: BTreeMap::new(),
             host: BTreeMap::new(),
+            formats: BTreeMap::new(),
             secrets: BTreeMap::new(),
         }
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SecretEntry, SecretWord, State};
 use crate::name::PartName;
+use crate::service::DataFormat;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +24,8 @@ pub(super) struct Shape {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     host: BTreeMap<PartName, BTreeMap<String, String>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    formats: BTreeMap<PartName, DataFormat>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     secrets: BTreeMap<String, SecretShape>,
 }
 
@@ -35,18 +38,18 @@ struct SecretShape {
 
 impl From<Shape> for State {
     fn from(shape: Shape) -> Self {
-        let Shape { format, run, ports, providers, python, host, secrets } = shape;
+        let Shape { format, run, ports, providers, python, host, formats, secrets } = shape;
         let entry = |secret: SecretShape| SecretEntry { word: SecretWord::new(secret.word), version: secret.version };
         let secrets = secrets.into_iter().map(|(name, secret)| (name, entry(secret))).collect();
-        Self { format, run, ports, providers, python, host, secrets }
+        Self { format, run, ports, providers, python, host, formats, secrets }
     }
 }
 
 impl From<State> for Shape {
     fn from(state: State) -> Self {
-        let State { format, run, ports, providers, python, host, secrets } = state;
+        let State { format, run, ports, providers, python, host, formats, secrets } = state;
         let shape = |entry: SecretEntry| SecretShape { word: entry.word.reveal().to_owned(), version: entry.version };
         let secrets = secrets.into_iter().map(|(name, entry)| (name, shape(entry))).collect();
-        Self { format, run, ports, providers, python, host, secrets }
+        Self { format, run, ports, providers, python, host, formats, secrets }
     }
 }

@@ -2,6 +2,7 @@
 //! of several names.
 
 mod archive;
+mod data;
 mod mirror;
 mod python;
 mod sources;

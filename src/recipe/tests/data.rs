@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::fixture::Fixture;
-use crate::service::{DataState, DataVerb};
+use crate::service::{DataState, DataVerb, FormatRule, Reads};
 
 const KEEPER: &str = r#"
 [options.password]
@@ -43,6 +43,20 @@ fn commands_see_what_the_service_sees() {
 }
 
 #[test]
+fn the_software_of_data_is_said_in_one_word_or_several() {
+    for (said, of, digits, reads) in [
+        ("format_of = \"keep\"", vec!["keep"], 1, Reads::Older),
+        ("format_of = [\"keep\", \"keeper\"]\ndigits = 2\nreads = \"same\"", vec!["keep", "keeper"], 2, Reads::Same),
+    ] {
+        let text = KEEPER.replace("version = ", &format!("{said}\nversion = "));
+        let stack = Fixture::new("[parts.db]\nrecipe = \"keeper\"\n").recipe("keeper", &text).resolve();
+        let rule = stack.expect("resolved").parts["db"].data_format.clone();
+        let of = of.into_iter().map(str::to_owned).collect();
+        assert_eq!(rule, Some(FormatRule { of, digits, reads }), "{said}");
+    }
+}
+
+#[test]
 fn what_they_say_wrong_is_told() {
     let wrong = |from: &str, to: &str| {
         let text = KEEPER.replace(from, to);
@@ -53,6 +67,15 @@ fn what_they_say_wrong_is_told() {
     assert!(wrong("while =", "whle =").contains("`load` of [data] knows no `whle`"));
     assert!(
         wrong("command = [\"/bin/sh\", \"${.object}/load.sh\"], ", "").contains("`load` of [data] has no `command`")
+    );
+    assert!(
+        wrong("version", "reads = \"same\"\nversion").contains("`reads` of [data] says nothing without `format_of`")
+    );
+    let format = |more: &str| wrong("version", &format!("format_of = \"keep\"\n{more}\nversion"));
+    assert!(format("reads = \"newer\"").contains("`newer` is no word for what is read: there are same, older"));
+    assert!(format("digits = 0").contains("`digits` of [data] must be a whole number from 1 to 4"));
+    assert!(
+        wrong("version", "format_of = []\nversion").contains("`format_of` of [data] must be a text or a list of texts")
     );
     assert!(wrong("\"--dump\"", "\"${.dmp}\"").contains("no option or export called `dmp`"));
     assert!(wrong("\"--dump\"", "\"${.password}\"").contains("everybody on this machine can read a command"));
