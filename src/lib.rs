@@ -13,7 +13,7 @@
 //! | 3 | [`recipe`], [`lock`], [`generation`], [`state`], [`keeper`] |
 //! | 2 | [`dump`], [`profile`], [`graph`], [`service`], [`store`], and where software comes from: [`pypi`], [`provider`] |
 //! | 1 | [`net`], [`archive`], [`certificate`], [`template`], [`process`], [`sandbox`] |
-//! | 0 | [`checkpoint`], [`condition`], [`diagnostic`], [`digest`], [`exec`], [`fs`], [`host`], [`layout`], [`listener`], [`memory`], [`name`], [`platform`], [`progress`], [`text`] |
+//! | 0 | [`checkpoint`], [`condition`], [`diagnostic`], [`digest`], [`exec`], [`fs`], [`host`], [`layout`], [`listener`], [`memory`], [`name`], [`platform`], [`progress`], [`stderr`], [`text`] |
 //!
 //! Files on the user's disk and the modules that own them: see [`layout`].
 
@@ -50,6 +50,7 @@ pub mod recipe;
 pub mod sandbox;
 pub mod service;
 pub mod state;
+pub mod stderr;
 pub mod store;
 pub mod supervisor;
 pub mod template;

@@ -44,6 +44,7 @@ use rustix::fs::{FlockOperation, flock};
 use self::handover::State;
 use crate::host::{Host, HostError};
 use crate::layout::Layout;
+use crate::stderr::say;
 
 /// Why the keeper cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +83,9 @@ pub enum KeeperError {
     },
 }
 
+/// The log of keeper and supervisor is put aside when it is longer than this.
+const LONG: u64 = 1 << 20;
+
 /// What a keeper says that finds another one.
 pub const TAKEN: &str = "another keeper has it";
 
@@ -109,21 +113,16 @@ pub fn run(root: &Path, program: &Path) -> Result<(), KeeperError> {
         None => (None, take_lock(&run.join("keeper.lock"))?),
     };
     let Some(lock) = lock else {
-        tell(TAKEN);
+        // To whoever started this one, and may be gone by now.
+        say(TAKEN);
         return Ok(());
     };
     private_folder(&lease::folder(&run))?;
-    let log = open_log(&layout.log().join("supervisor.log"))?;
-    // A failure from here on is seen by both, whoever started the keeper and whoever reads its log.
-    let said = at(&run, log.try_clone())?;
+    let log = open_log(root)?;
     let keeper = task::Keeper::new((root, program), run, (lock, log), (vars, left));
     let done = keeper.and_then(|mut keeper| keeper.serve());
-    done.inspect_err(|error| drop(writeln!(&said, "keeper: {error}")))
-}
-
-/// Says something to whoever started the keeper, and may be gone by now.
-fn tell(words: &str) {
-    let _ = writeln!(io::stderr(), "{words}");
+    // A failure from there on is seen by both, whoever started the keeper and whoever reads its log.
+    done.inspect_err(|error| drop(open_log(root).map(|log| writeln!(&log, "keeper: {error}"))))
 }
 
 /// Has a panic end the process, in debug builds too: a task that is gone in silence would leave a supervisor that only seems to be
@@ -173,10 +172,16 @@ fn take_lock(path: &Path) -> Result<Option<File>, KeeperError> {
     }
 }
 
+/// Where keeper and supervisor have their log.
+fn log_path(root: &Path) -> PathBuf {
+    Layout::new(root).log().join("supervisor.log")
+}
+
 /// The log of keeper and supervisor; a long one is put aside first.
-fn open_log(path: &Path) -> Result<File, KeeperError> {
-    if fs::metadata(path).is_ok_and(|facts| facts.len() > 1 << 20) {
-        let _ = fs_err::rename(path, path.with_extension("log.1"));
+fn open_log(root: &Path) -> Result<File, KeeperError> {
+    let path = log_path(root);
+    if fs::metadata(&path).is_ok_and(|facts| facts.len() > LONG) {
+        let _ = fs_err::rename(&path, path.with_extension("log.1"));
     }
-    at(path, OpenOptions::new().append(true).create(true).mode(0o600).open(path))
+    at(&path, OpenOptions::new().append(true).create(true).mode(0o600).open(&path))
 }

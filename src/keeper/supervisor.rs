@@ -12,8 +12,9 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process};
 use super::child::{self, Child};
 use super::link::Link;
 use super::task::Keeper;
-use super::{KeeperError, tell};
+use super::{KeeperError, log_path, open_log};
 use crate::service::Exit;
+use crate::stderr::say;
 
 /// A supervisor that lives shorter than this has died early.
 const EARLY: Duration = Duration::from_secs(2);
@@ -38,6 +39,10 @@ impl Keeper {
             return Ok(());
         }
         self.started = Instant::now();
+        // A supervisor that falls again and again must not fill the disk with what it says. No room for another log: the same one.
+        if let Ok(log) = open_log(&self.root) {
+            self.log = log;
+        }
         match self.start_supervisor() {
             Ok(link) => self.link = Some(link),
             Err(error) => {
@@ -99,8 +104,8 @@ impl Keeper {
         self.say(&format!("the supervisor {exit}; it is started again"));
         if self.early_deaths == GIVEN_UP {
             // Whoever started the keeper waits for the end of its standard error.
-            let log = self.root.join("log/supervisor.log");
-            tell(&format!("the supervisor cannot stay up (it {exit}); {} shows why", log.display()));
+            let log = log_path(&self.root);
+            say(format_args!("the supervisor cannot stay up (it {exit}); {} shows why", log.display()));
             let _ = child::redirect_output(self.log.as_fd());
         }
     }

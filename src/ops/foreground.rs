@@ -21,6 +21,7 @@ use crate::ops::error::{ErrorKind, OpError, OpResult};
 use crate::ops::place::Place;
 use crate::ops::reach;
 use crate::progress::{Event, Reporter};
+use crate::stderr::say;
 use crate::supervisor::client::Client;
 
 /// How long a start that was interrupted has until it is stopped again.
@@ -258,6 +259,6 @@ fn notify(host: &Host, text: &str) {
         UnixDatagram::unbound()?.send_to_addr(text.as_bytes(), &address).map(drop)
     };
     if let Err(error) = send() {
-        eprintln!("NOTIFY_SOCKET: {error}");
+        say(format_args!("NOTIFY_SOCKET: {error}"));
     }
 }

@@ -13,6 +13,8 @@ use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::stderr::Trouble;
+
 /// How long one who is turned away may take to go.
 const PARTING: Duration = Duration::from_secs(1);
 
@@ -27,6 +29,7 @@ const CLIENTS: usize = 64;
 pub(super) struct Door {
     listener: UnixListener,
     places: Arc<Semaphore>,
+    trouble: Trouble,
 }
 
 impl Door {
@@ -41,7 +44,7 @@ impl Door {
         let listener = UnixListener::bind(&aside)?;
         std::fs::set_permissions(&aside, std::fs::Permissions::from_mode(0o600))?;
         fs_err::rename(&aside, path)?;
-        Ok(Self { listener, places: Arc::new(Semaphore::new(CLIENTS)) })
+        Ok(Self { listener, places: Arc::new(Semaphore::new(CLIENTS)), trouble: Trouble::default() })
     }
 }
 
@@ -54,11 +57,12 @@ impl Listener for Door {
             let (stream, address) = match self.listener.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    eprintln!("supervisor: accepting a client failed: {error}");
+                    self.trouble.begins(format_args!("supervisor: accepting a client failed: {error}"));
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
                 }
             };
+            self.trouble.ends("supervisor: clients are accepted again");
             let own = rustix::process::geteuid().as_raw();
             if !stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0) {
                 continue;

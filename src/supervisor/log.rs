@@ -22,6 +22,7 @@ use super::index::{self, PREFIXED, Record, index_path, log_path};
 use super::peek::{BATCH, discard, peek, to_line_end};
 use super::shelf::Shelf;
 use crate::service::{LogFormat, LogPolicy, OnFull};
+use crate::stderr::Trouble;
 
 /// The most bytes of one move: what a FIFO holds that was made wide.
 const MOST: usize = 1 << 20;
@@ -44,6 +45,8 @@ pub(super) struct Log {
     last: Option<Record>,
     dropped: u64,
     forward: Option<Box<Forward>>,
+    /// What keeps its service waiting.
+    trouble: Trouble,
     /// Which stream has begun a line that has not ended, where lines are prefixed.
     unended: Option<u8>,
 }
@@ -67,6 +70,7 @@ impl Log {
             last: None,
             dropped: 0,
             forward: None,
+            trouble: Trouble::default(),
             unended: None,
         };
         log.unended = (size > 0 && !log.ends_with_line()).then_some(u8::MAX);
@@ -115,10 +119,16 @@ impl Log {
             other => other?,
         };
         self.record(before, stream);
+        self.trouble.ends(format_args!("supervisor: the log of {} is written again", self.service));
         if self.size >= self.policy.max_bytes.max(1).saturating_mul(2) {
             self.rotate()?;
         }
         Ok(moved)
+    }
+
+    /// It could not be written, and is tried again: said once, and once when it is over, for what is said may go to the same disk.
+    pub(super) fn is_stuck(&mut self, error: &io::Error) {
+        self.trouble.begins(format_args!("supervisor: the log of {} cannot be written: {error}", self.service));
     }
 
     /// Whether it is to be rotated at the next line end.

@@ -19,6 +19,7 @@ use super::scope::{Task, readable};
 use crate::keeper::fifo;
 use crate::name::PartName;
 use crate::service::LogPolicy;
+use crate::stderr::Trouble;
 
 /// How many batches are taken at once before a service's last lines are read.
 const DRAIN: usize = 64;
@@ -105,7 +106,7 @@ async fn pump(mut watched: AsyncFd<Rc<OwnedFd>>, log: Rc<RefCell<Log>>, stream: 
                 }
             }
             Ok(Err(error)) => {
-                eprintln!("supervisor: a log cannot be written: {error}");
+                log.borrow_mut().is_stuck(&error);
                 sleep(TROUBLE).await;
             }
             Err(_would_block) => {}
@@ -115,12 +116,15 @@ async fn pump(mut watched: AsyncFd<Rc<OwnedFd>>, log: Rc<RefCell<Log>>, stream: 
 
 /// Leaves a FIFO alone: who writes to one that is watched wakes us with each piece.
 async fn rest(watched: AsyncFd<Rc<OwnedFd>>, mut time: Duration) -> AsyncFd<Rc<OwnedFd>> {
-    let fifo = watched.into_inner();
+    let (fifo, mut trouble) = (watched.into_inner(), Trouble::default());
     loop {
         sleep(time).await;
         match readable(Rc::clone(&fifo)) {
-            Ok(watched) => return watched,
-            Err(error) => eprintln!("supervisor: a log cannot be watched: {error}"),
+            Ok(watched) => {
+                trouble.ends("supervisor: what it writes is watched again");
+                return watched;
+            }
+            Err(error) => trouble.begins(format_args!("supervisor: what a service writes cannot be watched: {error}")),
         }
         time = TROUBLE;
     }

@@ -28,6 +28,7 @@ use crate::name::PartName;
 use crate::service::schedule::{self as times, Timetable};
 use crate::service::state::{Event, Life, Phase};
 use crate::service::{Overlap, Schedule};
+use crate::stderr::say;
 
 /// What the supervisor holds of a job that is meant to run.
 pub(super) struct Agenda {
@@ -114,7 +115,7 @@ impl Agenda {
 /// Keeps something of a job; that it cannot be kept stops no run.
 fn note(layout: &Layout, entry: &Entry, what: What) {
     if let Err(error) = runs::append(layout, &entry.spec.part, &entry.spec.name, what) {
-        eprintln!("supervisor: the runs of {} cannot be recorded: {error}", entry.spec.name);
+        say(format_args!("supervisor: the runs of {} cannot be recorded: {error}", entry.spec.name));
     }
 }
 
@@ -212,7 +213,7 @@ pub(super) async fn keep(core: Rc<Core>) {
                 () = clock.passed() => {}
             },
             Err(error) => {
-                eprintln!("supervisor: no timer for jobs: {error}");
+                say(format_args!("supervisor: no timer for jobs: {error}"));
                 tokio::time::sleep(std::time::Duration::from_secs(60)).await;
             }
         }

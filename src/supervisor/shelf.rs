@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::index::{index_path, log_path};
 use crate::service::Compress;
+use crate::stderr::say;
 
 /// What may stand behind the number of a rotated log.
 const ENDINGS: [&str; 3] = ["", ".gz", ".zst"];
@@ -63,7 +64,7 @@ impl Shelf {
                     Err(_) => continue,
                 };
                 if let Err(error) = done {
-                    eprintln!("supervisor: {} cannot be compressed: {error}", path.display());
+                    say(format_args!("supervisor: {} cannot be compressed: {error}", path.display()));
                     return;
                 }
             }

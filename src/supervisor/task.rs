@@ -25,6 +25,7 @@ use crate::host::Host;
 use crate::keeper::message::{Reply, Request};
 use crate::layout::Layout;
 use crate::memory::{self, QUIET, SELDOM};
+use crate::stderr::say;
 
 /// What is told of a keeper's death.
 const KEEPER_DIED: &str = "the keeper died; services go on";
@@ -174,7 +175,7 @@ fn replace_keeper(layout: &Layout) {
             .map_err(|error| error.to_string())
             .and_then(|host| reach::start_keeper(layout, &host.program).map_err(|error| error.to_string()));
         if let Err(error) = started {
-            eprintln!("supervisor: another keeper cannot be started: {error}");
+            say(format_args!("supervisor: another keeper cannot be started: {error}"));
         }
         (wait, next) = (next, SELDOM_TRIED.min(next * 2));
     }

@@ -135,6 +135,20 @@ fn files_are_short() {
     assert!(long.is_empty(), "{}", long.join("\n"));
 }
 
+/// The macros panic where nobody hears them, or a disk is full. Keeper and supervisor must not, and what is below the command
+/// line runs in them.
+#[test]
+fn only_the_command_line_prints() {
+    let mut found = Vec::new();
+    for file in source_files(repository()).iter().filter(|file| !file.is_test && file.name != "src/main.rs") {
+        if file.module.first().is_none_or(|module| module != "cli") {
+            let lines = file.lines_with(&["print!(", "println!(", "dbg!("]);
+            found.extend(lines.into_iter().map(|line| format!("{}:{line}: `crate::stderr::say` does it", file.name)));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 #[test]
 fn every_file_of_tests_is_declared() {
     for suite in ["tests/it", "tests/real"] {

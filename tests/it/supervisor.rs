@@ -1,6 +1,7 @@
 //! Keeper and supervisor with real children: the bad days of services and of our own processes.
 
 mod control;
+mod disk;
 mod endurance;
 mod limits;
 mod migration;

@@ -70,6 +70,12 @@ impl SourceFile {
         self.code.len()
     }
 
+    /// Where one of these words stands outside of its tests: numbers of lines, from 1.
+    pub fn lines_with(&self, words: &[&str]) -> Vec<usize> {
+        let has_one = |(_, text): &&(usize, String)| words.iter().any(|word| text.contains(word));
+        self.code.iter().filter(has_one).map(|(number, _)| *number).collect()
+    }
+
     /// Which top-level modules it uses, each once a line.
     pub fn uses(&self) -> Vec<Used> {
         let mut found = BTreeSet::new();
