@@ -6,6 +6,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::door::CROWDED;
 use super::http::{Body, ResponseHead, read_head};
 use super::message::{
     Event, Outcome, ServicesRequest, SignalRequest, Status, SwitchEvent, SwitchOutcome, SwitchRequest,
@@ -15,6 +16,10 @@ use super::usage::Usage;
 use crate::generation;
 use crate::layout::Layout;
 use crate::name::PartName;
+
+/// For how long it is tried again where there are too many clients, and how often.
+const CROWD: Duration = Duration::from_secs(8);
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// Why the supervisor could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -305,7 +310,24 @@ impl Client {
         read_json(&mut body)
     }
 
+    /// Asks, again if there are too many clients at this moment: those who say nothing are sent away soon.
     fn request(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&[u8]>,
+        patience: Option<Duration>,
+    ) -> Result<Body, ClientError> {
+        let end = Instant::now() + CROWD;
+        loop {
+            match self.request_once(method, path, body, patience) {
+                Err(ClientError::Refused(why)) if why == CROWDED && Instant::now() < end => std::thread::sleep(AGAIN),
+                answer => return answer,
+            }
+        }
+    }
+
+    fn request_once(
         &self,
         method: &str,
         path: &str,

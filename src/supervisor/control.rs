@@ -4,12 +4,14 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path as UrlPath, Query, State};
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::extract::{Path as UrlPath, Query, Request, State};
+use axum::http::header::{CONNECTION, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get, post};
 use serde::Deserialize;
@@ -119,13 +121,30 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Desk>)> {
     ]
 }
 
+/// How long a request's body may take, and how long it may be.
+const PATIENCE: Duration = Duration::from_secs(2);
+const LONGEST: usize = 2 << 20;
+
 /// The description of all routes.
 const OPENAPI: &str = include_str!("openapi.json");
 
 /// The routes.
 pub(super) fn router(asks: UnboundedSender<Ask>, layout: Layout) -> Router {
     let router = routes().into_iter().fold(Router::new(), |router, (_, path, work)| router.route(path, work));
-    router.with_state(Desk { asks, layout: Arc::new(layout) })
+    router.layer(from_fn(in_time)).with_state(Desk { asks, layout: Arc::new(layout) })
+}
+
+/// One connection, one request, and that within its time: who is slow, or stays for no reason, has a place that others want.
+async fn in_time(request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    let heard = tokio::time::timeout(PATIENCE, axum::body::to_bytes(body, LONGEST)).await;
+    let mut response = match heard {
+        Ok(Ok(body)) => next.run(Request::from_parts(head, body.into())).await,
+        Ok(Err(error)) => refuse(StatusCode::BAD_REQUEST, &format!("the request cannot be read: {error}")),
+        Err(_) => refuse(StatusCode::REQUEST_TIMEOUT, "the rest of the request did not come in time"),
+    };
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 #[derive(Deserialize)]

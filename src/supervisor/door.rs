@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Sleep;
 
 use crate::stderr::Trouble;
 
@@ -20,6 +21,12 @@ const PARTING: Duration = Duration::from_secs(1);
 
 /// How much of what one says who is turned away is taken off the line.
 const LONGEST_UNHEARD: u64 = 64 << 10;
+
+/// How long one who was let in may take to say what he wants, up to the end of a request's head: his place is kept from others.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What one is told who is turned away.
+pub(super) const CROWDED: &str = "too many clients";
 
 /// How many may talk at once.
 const CLIENTS: usize = 64;
@@ -68,7 +75,7 @@ impl Listener for Door {
                 continue;
             }
             match Arc::clone(&self.places).try_acquire_owned() {
-                Ok(place) => return (Guest { stream, _place: place }, address),
+                Ok(place) => return (Guest { stream, head: Some(Head::awaited()), _place: place }, address),
                 Err(_) => drop(tokio::spawn(turn_away(stream))),
             }
         }
@@ -80,8 +87,9 @@ impl Listener for Door {
 }
 
 async fn turn_away(mut stream: UnixStream) {
+    let length = CROWDED.len() + 1;
     let answer =
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 17\r\nconnection: close\r\n\r\ntoo many clients\n";
+        format!("HTTP/1.1 503 Service Unavailable\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{CROWDED}\n");
     // A socket that is closed with a request unread resets the line, and the answer would be lost with it.
     let heard = async {
         stream.write_all(answer.as_bytes()).await?;
@@ -95,12 +103,49 @@ async fn turn_away(mut stream: UnixStream) {
 #[derive(Debug)]
 pub(super) struct Guest {
     stream: UnixStream,
+    /// Until it has come.
+    head: Option<Head>,
     _place: OwnedSemaphorePermit,
 }
 
+/// A request's head that is still to come.
+#[derive(Debug)]
+struct Head {
+    late: Pin<Box<Sleep>>,
+    has_begun: bool,
+    is_blank: bool,
+}
+
+impl Head {
+    fn awaited() -> Self {
+        Self { late: Box::pin(tokio::time::sleep(PATIENCE)), has_begun: false, is_blank: true }
+    }
+
+    /// Whether it ends in what has come now: with the first blank line that is not before all others.
+    fn ends_in(&mut self, bytes: &[u8]) -> bool {
+        for byte in bytes {
+            match byte {
+                b'\n' if self.has_begun && self.is_blank => return true,
+                b'\n' => self.is_blank = true,
+                b'\r' => {}
+                _ => (self.has_begun, self.is_blank) = (true, false),
+            }
+        }
+        false
+    }
+}
+
 impl AsyncRead for Guest {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let (guest, before) = (self.get_mut(), buf.filled().len());
+        let read = Pin::new(&mut guest.stream).poll_read(cx, buf);
+        let Some(head) = &mut guest.head else { return read };
+        if head.ends_in(&buf.filled()[before..]) {
+            guest.head = None;
+        } else if read.is_pending() && head.late.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        read
     }
 }
 
@@ -115,5 +160,26 @@ impl AsyncWrite for Guest {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Head;
+
+    #[tokio::test]
+    async fn a_head_ends_with_the_first_blank_line_however_it_comes() {
+        for (text, ends) in [
+            ("GET / HTTP/1.1\r\nhost: x\r\n\r\n", true),
+            ("GET / HTTP/1.1\n\n", true),
+            ("\r\n\r\nGET / HTTP/1.1\r\n\r\n", true),
+            ("\r\n\r\n\r\n", false),
+            ("GET / HTTP/1.1\r\nhost: x\r\n", false),
+            ("", false),
+        ] {
+            assert_eq!(Head::awaited().ends_in(text.as_bytes()), ends, "{text:?}");
+            let mut head = Head::awaited();
+            assert_eq!(text.bytes().any(|byte| head.ends_in(&[byte])), ends, "{text:?} byte by byte");
+        }
     }
 }

@@ -150,17 +150,52 @@ fn states_and_lines_come_as_server_sent_events() {
 fn too_many_clients_are_told_so_and_the_others_go_on() {
     let prefix = Prefix::new();
     a_web_and_more(&prefix);
-    let held: Vec<UnixStream> = (0..64).map(|_| prefix.connect()).collect();
-    let (status, said) =
-        until("a refusal", || Some(prefix.ask("GET", "/v1/status", "")).filter(|(status, _)| *status == 503));
-    assert_eq!((status, said.as_str()), (503, "too many clients\n"));
-    // One that was let in is served.
-    let mut first = held.into_iter().next().expect("a client");
-    write!(first, "GET /v1/status HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").expect("write");
-    let mut answer = String::new();
-    first.read_to_string(&mut answer).expect("read");
-    assert!(answer.starts_with("HTTP/1.1 200 OK"));
-    until("places", || (prefix.ask("GET", "/v1/status", "").0 == 200).then_some(()));
+    let follow = || {
+        let mut stream = prefix.connect();
+        write!(stream, "GET /v1/events/stream HTTP/1.1\r\nhost: x\r\n\r\n").expect("write");
+        let mut reader = BufReader::new(stream);
+        reader.read_line(&mut String::new()).expect("a line");
+        reader
+    };
+    let mut held: Vec<BufReader<UnixStream>> = (0..64).map(|_| follow()).collect();
+    assert_eq!(prefix.ask("GET", "/v1/status", ""), (503, "too many clients\n".to_owned()));
+    // Our own client tries again, and those who were let in are served for as long as they like.
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| prefix.client().status().expect("status"));
+        let mut first = held.remove(0);
+        let mut line = String::new();
+        while !line.contains("\"name\":\"web\"") {
+            line.clear();
+            assert!(first.read_line(&mut line).expect("a line") > 0);
+        }
+        drop(first);
+        assert_eq!(asked.join().expect("thread").services.len(), 2);
+    });
+}
+
+#[test]
+fn those_who_connect_and_say_nothing_lock_nobody_out() {
+    let prefix = Prefix::new();
+    a_web_and_more(&prefix);
+    let words: [&[u8]; 4] = [
+        b"",
+        b"\r\n\r\n",
+        b"GET /v1/status HTTP/1.1\r\nhost: x\r\n",
+        b"POST /v1/stop HTTP/1.1\r\ncontent-length: 30\r\n\r\n{",
+    ];
+    let mut held: Vec<UnixStream> = (0..200).map(|_| prefix.connect()).collect();
+    for (stream, words) in held.iter_mut().zip(words.iter().cycle()) {
+        // It may have been turned away already.
+        let _ = stream.write_all(words);
+    }
+    prefix.stop(&[]);
+    assert_eq!(prefix.status("web").state, ServiceState::Stopped);
+    // Nor does one who was answered keep his place.
+    let mut asked: Vec<UnixStream> = (0..64).map(|_| prefix.connect()).collect();
+    for stream in &mut asked {
+        write!(stream, "GET /v1/status HTTP/1.1\r\nhost: x\r\n\r\n").expect("write");
+        stream.read_to_end(&mut Vec::new()).expect("its end");
+    }
 }
 
 #[test]
