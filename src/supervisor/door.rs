@@ -14,7 +14,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
 
-use crate::stderr::Trouble;
+use super::nameplate::{Inode, Nameplate, inode};
+use crate::stderr::{Trouble, say};
 
 /// How long one who is turned away may take to go.
 const PARTING: Duration = Duration::from_secs(1);
@@ -35,24 +36,49 @@ const CLIENTS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Door {
     listener: UnixListener,
+    name: Nameplate,
     places: Arc<Semaphore>,
     trouble: Trouble,
 }
 
 impl Door {
-    /// Opens the socket at `path`: under another name first, so that whoever finds it can connect.
+    /// Opens the socket at `path`.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        use std::os::unix::fs::PermissionsExt as _;
-        let aside = path.with_extension("new");
-        match std::fs::remove_file(&aside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let listener = UnixListener::bind(&aside)?;
-        std::fs::set_permissions(&aside, std::fs::Permissions::from_mode(0o600))?;
-        fs_err::rename(&aside, path)?;
-        Ok(Self { listener, places: Arc::new(Semaphore::new(CLIENTS)), trouble: Trouble::default() })
+        let (listener, file) = bind(path)?;
+        let (name, places) = (Nameplate::of(path, file), Arc::new(Semaphore::new(CLIENTS)));
+        Ok(Self { listener, name, places, trouble: Trouble::default() })
     }
+
+    /// Opens it again where it was: somebody has removed it.
+    fn open_again(&mut self) {
+        match bind(self.name.path()) {
+            Ok((listener, file)) => {
+                self.listener = listener;
+                self.name.is_up(file);
+                say("supervisor: the control socket was removed or replaced, and is there again");
+            }
+            Err(error) => {
+                self.trouble
+                    .begins(format_args!("supervisor: the control socket is gone, and cannot be made: {error}"));
+                self.name.is_to_wait();
+            }
+        }
+    }
+}
+
+/// Listens at `path`: under another name first, so that whoever finds it can connect.
+fn bind(path: &Path) -> io::Result<(UnixListener, Inode)> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let aside = path.with_extension("new");
+    match std::fs::remove_file(&aside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&aside)?;
+    std::fs::set_permissions(&aside, std::fs::Permissions::from_mode(0o600))?;
+    let file = inode(&aside)?;
+    fs_err::rename(&aside, path)?;
+    Ok((listener, file))
 }
 
 impl Listener for Door {
@@ -61,7 +87,14 @@ impl Listener for Door {
 
     async fn accept(&mut self) -> (Guest, SocketAddr) {
         loop {
-            let (stream, address) = match self.listener.accept().await {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = self.name.lost() => {
+                    self.open_again();
+                    continue;
+                }
+            };
+            let (stream, address) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     self.trouble.begins(format_args!("supervisor: accepting a client failed: {error}"));

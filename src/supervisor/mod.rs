@@ -34,6 +34,7 @@ mod log;
 pub mod logs;
 pub mod message;
 mod metrics;
+mod nameplate;
 mod ops;
 mod overlap;
 mod pace;

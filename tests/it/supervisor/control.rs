@@ -1,6 +1,8 @@
 //! The control socket: what any client of HTTP may do with it, and what it survives.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -196,6 +198,43 @@ fn those_who_connect_and_say_nothing_lock_nobody_out() {
         write!(stream, "GET /v1/status HTTP/1.1\r\nhost: x\r\n\r\n").expect("write");
         stream.read_to_end(&mut Vec::new()).expect("its end");
     }
+}
+
+/// Its services go on meanwhile, and no command is needed to have it back.
+#[test]
+fn a_socket_that_is_removed_or_replaced_comes_back() {
+    let prefix = Prefix::new();
+    a_web_and_more(&prefix);
+    let (pid, former) = (prefix.pid("web"), prefix.client().status().expect("status"));
+    let path = prefix.layout.run().join("control.sock");
+    let is_socket = || fs::symlink_metadata(&path).is_ok_and(|facts| facts.file_type().is_socket());
+    let removals: [&dyn Fn(); 4] = [
+        &|| fs::remove_file(&path).expect("remove"),
+        &|| {
+            fs::remove_file(&path).expect("remove");
+            fs::write(&path, "").expect("write");
+        },
+        &|| {
+            fs::write(prefix.path("other"), "").expect("write");
+            fs::rename(prefix.path("other"), &path).expect("rename");
+        },
+        &|| fs::rename(&path, prefix.path("away")).expect("rename"),
+    ];
+    for remove in removals {
+        remove();
+        until("a socket", || is_socket().then_some(()));
+        let status = prefix.client().status().expect("status");
+        assert_eq!((status.supervisor, status.keeper), (former.supervisor, former.keeper));
+        assert_eq!(prefix.pid("web"), pid);
+    }
+    fs::remove_file(&path).expect("remove");
+    // Whoever comes at this moment waits for it.
+    assert_eq!(prefix.client().restart(&[named("web")], &mut |_| {}).expect("restart"), Outcome::Done);
+    assert_ne!(prefix.pid("web"), pid);
+    fs::remove_file(&path).expect("remove");
+    prefix.stop(&[]);
+    assert_eq!(prefix.client().shutdown(&mut |_| {}).expect("shutdown"), Outcome::Done);
+    assert!(!path.exists());
 }
 
 #[test]
