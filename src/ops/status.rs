@@ -1,4 +1,4 @@
-//! `status`: how the services are. Never waits, changes nothing.
+//! `status`: how the services are. Waits a moment at most, changes nothing.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,15 +6,16 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::generation::{self, Hold, Manifest};
+use crate::layout::Layout;
 use crate::name::PartName;
 use crate::ops::error::OpResult;
 use crate::ops::place::Place;
 use crate::ops::rollback;
 use crate::ops::service::choose;
 use crate::service::{Kind, ServiceSpec};
-use crate::supervisor::Usage;
-use crate::supervisor::client::Client;
+use crate::supervisor::client::{Client, ClientError};
 use crate::supervisor::message::{ServiceKind, ServiceState, ServiceStatus};
+use crate::supervisor::{self, Usage};
 
 /// How a prefix is.
 #[derive(Debug, Clone, Serialize)]
@@ -55,10 +56,7 @@ pub fn status(place: &Place, names: &[String]) -> OpResult<PrefixStatus> {
         Some(number) => Manifest::services(&place.layout, number)?.services,
         None => Vec::new(),
     };
-    let answer = match Client::connect(&place.layout)? {
-        Some(client) => Some(client.status()?),
-        None => None,
-    };
+    let answer = asked(&place.layout)?;
     let supervised = answer.is_some();
     let live = answer.map(|status| status.services).unwrap_or_default();
     let mut services = if live.is_empty() { specs.iter().map(|spec| stopped(spec)).collect() } else { live };
@@ -78,10 +76,20 @@ pub fn status(place: &Place, names: &[String]) -> OpResult<PrefixStatus> {
     })
 }
 
+/// What the supervisor says, if there is one.
+fn asked(layout: &Layout) -> Result<Option<supervisor::Status>, ClientError> {
+    let ask = || -> Result<_, ClientError> { Client::glance(layout)?.map(|client| client.status()).transpose() };
+    match ask() {
+        // It ends at this moment, or another follows.
+        Err(error) if error.is_gone() => ask(),
+        answer => answer,
+    }
+}
+
 /// What services that run use; nothing if nobody can be asked.
 #[must_use]
 pub fn usage(place: &Place) -> BTreeMap<PartName, Usage> {
-    let client = Client::connect(&place.layout).ok().flatten();
+    let client = Client::glance(&place.layout).ok().flatten();
     client.and_then(|client| client.usage().ok()).unwrap_or_default()
 }
 

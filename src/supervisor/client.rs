@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,11 +12,14 @@ use super::http::{Body, ResponseHead, read_head};
 use super::message::{
     Event, Outcome, ServicesRequest, SignalRequest, Status, SwitchEvent, SwitchOutcome, SwitchRequest,
 };
-use super::reach::{self, PATIENCE, await_end, handles, open};
+use super::reach::{self, BETWEEN, PATIENCE, await_end, handles, open};
 use super::usage::Usage;
 use crate::generation;
 use crate::layout::Layout;
 use crate::name::PartName;
+
+/// How long one waits who only looks.
+const GLIMPSE: Duration = Duration::from_secs(3);
 
 /// For how long it is tried again where there are too many clients, and how often.
 const CROWD: Duration = Duration::from_secs(8);
@@ -55,9 +59,17 @@ pub enum ClientError {
     /// It came up, and somebody ended it again.
     #[error("the supervisor was shut down while it was started")]
     Ended,
-    /// It did not come up.
-    #[error("the supervisor did not answer within {} s; log/supervisor.log shows why", PATIENCE.as_secs())]
-    Silent,
+    /// It did not come up, or does not answer.
+    #[error("the supervisor did not answer within {} s; log/supervisor.log shows why", .0.as_secs())]
+    Silent(Duration),
+    /// Somebody has stopped it, or its keeper, by a signal: it is there and does nothing.
+    #[error("the {who} (pid {pid}) is stopped by a signal and answers nobody; `kill -CONT {pid}` has it go on")]
+    Stopped {
+        /// `supervisor` or `keeper`.
+        who: &'static str,
+        /// Its process.
+        pid: i32,
+    },
 }
 
 impl ClientError {
@@ -73,6 +85,8 @@ impl ClientError {
 pub struct Client {
     layout: Layout,
     path: PathBuf,
+    /// How long an answer may take that needs no work.
+    patience: Duration,
 }
 
 impl Client {
@@ -81,7 +95,16 @@ impl Client {
     /// # Errors
     /// If there is one that cannot be reached, or the socket is somebody else's.
     pub fn connect(layout: &Layout) -> Result<Option<Self>, ClientError> {
-        Ok(reach::find(layout)?.map(|path| Self::at(layout, path)))
+        Ok(reach::find(layout, BETWEEN)?.map(|path| Self::at(layout, path)))
+    }
+
+    /// The same for one who only looks: he waits for nothing longer than a moment, neither now nor for an answer.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub fn glance(layout: &Layout) -> Result<Option<Self>, ClientError> {
+        let found = reach::find(layout, GLIMPSE)?;
+        Ok(found.map(|path| Self { patience: GLIMPSE, ..Self::at(layout, path) }))
     }
 
     /// Finds the supervisor of a prefix, or starts keeper and supervisor, detached from this session, and waits for them.
@@ -113,7 +136,7 @@ impl Client {
     }
 
     fn at(layout: &Layout, path: PathBuf) -> Self {
-        Self { layout: layout.clone(), path }
+        Self { layout: layout.clone(), path, patience: PATIENCE }
     }
 
     /// The state of everything.
@@ -129,8 +152,7 @@ impl Client {
     /// # Errors
     /// If the supervisor does not answer.
     pub fn settled(&self) -> Result<Status, ClientError> {
-        let mut body = self.request("GET", "/v1/settled", None, None)?;
-        read_json(&mut body)
+        self.read_json(self.request("GET", "/v1/settled", None, None)?)
     }
 
     /// What services that run use.
@@ -290,7 +312,9 @@ impl Client {
         request: Option<&[u8]>,
         on_event: &mut dyn FnMut(SwitchEvent),
     ) -> Result<SwitchEvent, ClientError> {
-        let body = self.request("POST", path, request, None)?;
+        let body = self.request("POST", path, request, Some(self.patience))?;
+        // That it has heard comes at once, all else when it happens.
+        body.stream().set_read_timeout(None).map_err(ClientError::Talk)?;
         for line in BufReader::new(body).lines() {
             let line = line.map_err(ClientError::Talk)?;
             let event = serde_json::from_str(&line).map_err(|error| ClientError::Answer(error.to_string()))?;
@@ -306,8 +330,23 @@ impl Client {
     }
 
     fn question<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        let mut body = self.request("GET", path, None, Some(PATIENCE))?;
-        read_json(&mut body)
+        self.read_json(self.request("GET", path, None, Some(self.patience))?)
+    }
+
+    fn read_json<T: serde::de::DeserializeOwned>(&self, mut body: Body) -> Result<T, ClientError> {
+        let mut text = String::new();
+        body.read_to_string(&mut text).map_err(|error| self.unheard(error, body.stream()))?;
+        serde_json::from_str(&text).map_err(|error| ClientError::Answer(error.to_string()))
+    }
+
+    /// Why nothing more was heard.
+    fn unheard(&self, error: io::Error, stream: &UnixStream) -> ClientError {
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                reach::silence(&self.layout, reach::peer(stream), self.patience)
+            }
+            _ => ClientError::Talk(error),
+        }
     }
 
     /// Asks, again if there are too many clients at this moment: those who say nothing are sent away soon.
@@ -351,23 +390,18 @@ impl Client {
         bytes.extend_from_slice(body.unwrap_or_default());
         stream.write_all(&bytes).map_err(ClientError::Talk)?;
         let mut reader = BufReader::new(stream);
-        let ResponseHead { status, length, chunked } = read_head(&mut reader).map_err(ClientError::Talk)?;
+        let ResponseHead { status, length, chunked } =
+            read_head(&mut reader).map_err(|error| self.unheard(error, reader.get_ref()))?;
         let mut body = Body::new(reader, length, chunked);
         if status == 200 {
             return Ok(body);
         }
         let mut text = String::new();
-        body.read_to_string(&mut text).map_err(ClientError::Talk)?;
+        body.read_to_string(&mut text).map_err(|error| self.unheard(error, body.stream()))?;
         Err(ClientError::Refused(text.trim().to_owned()))
     }
 }
 
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, ClientError> {
     serde_json::to_vec(value).map_err(|error| ClientError::Answer(error.to_string()))
-}
-
-fn read_json<T: serde::de::DeserializeOwned>(body: &mut Body) -> Result<T, ClientError> {
-    let mut text = String::new();
-    body.read_to_string(&mut text).map_err(ClientError::Talk)?;
-    serde_json::from_str(&text).map_err(|error| ClientError::Answer(error.to_string()))
 }

@@ -83,6 +83,13 @@ impl<R: BufRead> Body<R> {
     }
 }
 
+impl Body {
+    /// Where it comes from.
+    pub(super) fn stream(&self) -> &UnixStream {
+        self.reader.get_ref()
+    }
+}
+
 impl<R: BufRead> Read for Body<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {

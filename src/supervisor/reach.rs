@@ -16,14 +16,14 @@ use super::change::Changes;
 use super::client::ClientError;
 use super::message::Status;
 use super::socket_path;
-use crate::keeper::{self, TAKEN};
+use crate::keeper::{self, TAKEN, proc};
 use crate::layout::Layout;
 
 /// How long a supervisor may take to answer a question, and to come up.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long one supervisor may take to follow another.
-const BETWEEN: Duration = Duration::from_secs(5);
+pub(super) const BETWEEN: Duration = Duration::from_secs(5);
 
 /// How long there may be no keeper while a supervisor is waited for: one that has just begun has not yet written who it is.
 const UNKEPT: Duration = Duration::from_secs(2);
@@ -34,8 +34,8 @@ const TRIES: u32 = 10;
 /// A change that was missed is found after this long.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// Where the supervisor of a prefix answers; `None` if none runs.
-pub(super) fn find(layout: &Layout) -> Result<Option<PathBuf>, ClientError> {
+/// Where the supervisor of a prefix answers; `None` if none runs, nor comes within `patience` although its keeper is there.
+pub(super) fn find(layout: &Layout, patience: Duration) -> Result<Option<PathBuf>, ClientError> {
     let Some(path) = socket_path(layout) else { return Ok(None) };
     if answers(&path)? {
         return Ok(Some(path));
@@ -45,7 +45,7 @@ pub(super) fn find(layout: &Layout) -> Result<Option<PathBuf>, ClientError> {
     let Some(changes) = path.parent().filter(|_| has_keeper(layout)).and_then(|run| Changes::of(run).ok()) else {
         return Ok(None);
     };
-    let end = Instant::now() + BETWEEN;
+    let end = Instant::now() + patience;
     loop {
         // The watch stands before the question, so that no change falls between.
         if answers(&path)? {
@@ -88,12 +88,12 @@ fn await_socket_for(layout: &Layout, unkept: Duration) -> Result<PathBuf, Client
     let run = layout.run().canonicalize().map_err(ClientError::Talk)?;
     let mut changes: Option<Changes> = None;
     loop {
-        if let Some(path) = find(layout)? {
+        if let Some(path) = find(layout, BETWEEN)? {
             return Ok(path);
         }
         let now = Instant::now();
         if now >= end {
-            return Err(ClientError::Silent);
+            return Err(silence(layout, None, PATIENCE));
         }
         if has_keeper(layout) {
             kept = now;
@@ -112,15 +112,34 @@ fn await_socket_for(layout: &Layout, unkept: Duration) -> Result<PathBuf, Client
 /// supervisor answers and stays.
 pub(super) fn await_keepers_end(layout: &Layout) {
     let end = Instant::now() + BETWEEN;
-    let lock = std::fs::read_to_string(layout.run().join("keeper.lock")).unwrap_or_default();
-    let keeper = lock.trim().parse().ok().and_then(Pid::from_raw);
-    let Some(Ok(keeper)) = keeper.map(|pid| pidfd_open(pid, PidfdFlags::empty())) else { return };
+    let Some(Ok(keeper)) = keeper_pid(layout).and_then(Pid::from_raw).map(|pid| pidfd_open(pid, PidfdFlags::empty()))
+    else {
+        return;
+    };
     let glance = Timespec { tv_sec: 0, tv_nsec: GLANCE.subsec_nanos().into() };
     let stays = || super::Client::connect(layout).is_ok_and(|found| found.is_some_and(|client| client.stays()));
     // The number in the lock may be another process's meanwhile.
     while has_keeper(layout) && Instant::now() < end && !stays() {
         let _ = poll(&mut [PollFd::new(&keeper, PollFlags::IN)], Some(&glance));
     }
+}
+
+/// The number in the keeper's lock.
+fn keeper_pid(layout: &Layout) -> Option<i32> {
+    std::fs::read_to_string(layout.run().join("keeper.lock")).ok()?.trim().parse().ok()
+}
+
+/// Why nobody has answered within that time: whichever of our processes somebody has stopped, if one is known to be.
+pub(super) fn silence(layout: &Layout, supervisor: Option<i32>, patience: Duration) -> ClientError {
+    let ours = [("supervisor", supervisor), ("keeper", keeper_pid(layout))];
+    let stopped = ours.into_iter().filter_map(|(who, pid)| Some((who, pid?)));
+    let mut stopped = stopped.filter(|(_, pid)| proc::stat(*pid).is_some_and(|stat| stat.state == 'T'));
+    stopped.next().map_or(ClientError::Silent(patience), |(who, pid)| ClientError::Stopped { who, pid })
+}
+
+/// The process at the other end.
+pub(super) fn peer(stream: &UnixStream) -> Option<i32> {
+    rustix::net::sockopt::socket_peercred(stream).ok().map(|peer| peer.pid.as_raw_nonzero().get())
 }
 
 /// Whether a keeper lives that starts a supervisor whenever there is none.
@@ -205,7 +224,7 @@ pub(super) fn await_end(handles: &[OwnedFd], patience: Duration) -> Result<(), C
     for handle in handles {
         let ended = poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&patience));
         if !matches!(ended, Ok(1)) {
-            return Err(ClientError::Silent);
+            return Err(ClientError::Silent(PATIENCE));
         }
     }
     Ok(())

@@ -12,6 +12,7 @@ mod overlap;
 mod reload;
 mod schedule;
 mod sockets;
+mod standstill;
 mod upgrade;
 
 use std::collections::BTreeMap;
