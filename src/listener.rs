@@ -7,7 +7,8 @@ mod diag;
 mod table;
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 
 /// A listening socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,24 @@ pub struct Listener {
     pub user: u32,
     /// Its number, as in the link `socket:[4711]` of a process that has it.
     pub inode: u64,
+    /// Whether it leaves IPv4 to others, if it listens on `[::]` and the kernel tells.
+    pub only_ipv6: Option<bool>,
+}
+
+impl Listener {
+    /// Whether it is in the way of a server that is to listen at `wanted`.
+    #[must_use]
+    pub fn blocks(&self, wanted: SocketAddr) -> bool {
+        if !clash(self.address, wanted) {
+            return false;
+        }
+        let is_of_two_kinds = self.address.ip().to_canonical().is_ipv6() && wanted.ip().to_canonical().is_ipv4();
+        match self.only_ipv6 {
+            _ if !is_of_two_kinds => true,
+            Some(is_only) => !is_only,
+            None => TcpListener::bind(wanted).is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse),
+        }
+    }
 }
 
 /// All of them.
@@ -32,9 +51,8 @@ pub fn ports_in_use() -> BTreeSet<u16> {
     listeners().into_iter().map(|listener| listener.address.port()).collect()
 }
 
-/// Whether two sockets cannot both be bound. `[::]` takes the IPv4 addresses too.
-#[must_use]
-pub fn clash(a: SocketAddr, b: SocketAddr) -> bool {
+/// Whether two sockets cannot both be bound. `[::]` takes the IPv4 addresses too, unless it is told not to.
+fn clash(a: SocketAddr, b: SocketAddr) -> bool {
     let whole = |address: SocketAddr| address.ip().is_unspecified();
     a.port() == b.port()
         && (a.ip().to_canonical() == b.ip().to_canonical()
@@ -44,7 +62,9 @@ pub fn clash(a: SocketAddr, b: SocketAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, TcpStream};
+    use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
+
+    use rustix::net::{AddressFamily, SocketType, bind, listen, socket, sockopt};
 
     use super::*;
 
@@ -85,6 +105,47 @@ mod tests {
         ] {
             let (first, second) = (a.parse().expect(a), b.parse().expect(b));
             assert_eq!((clash(first, second), clash(second, first)), (expected, expected), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn who_listens_for_ipv6_alone_leaves_ipv4_to_others() {
+        for (listens, only_ipv6, wanted, expected) in [
+            ("[::]:80", Some(true), "127.0.0.1:80", false),
+            ("[::]:80", Some(true), "0.0.0.0:80", false),
+            ("[::]:80", Some(true), "[::1]:80", true),
+            ("[::]:80", Some(true), "[::]:80", true),
+            ("[::]:80", Some(false), "127.0.0.1:80", true),
+            ("[::]:80", Some(false), "127.0.0.1:81", false),
+            ("0.0.0.0:80", None, "127.0.0.1:80", true),
+            ("0.0.0.0:80", None, "[::]:80", true),
+            ("[::ffff:127.0.0.1]:80", Some(false), "127.0.0.1:80", true),
+        ] {
+            let listener = Listener { address: listens.parse().expect(listens), user: 0, inode: 0, only_ipv6 };
+            assert_eq!(listener.blocks(wanted.parse().expect(wanted)), expected, "{listens} {only_ipv6:?} {wanted}");
+        }
+    }
+
+    #[test]
+    fn the_kernel_is_asked_or_tried() {
+        for is_only in [true, false] {
+            // A machine may have no IPv6.
+            let Ok(listener) = socket(AddressFamily::INET6, SocketType::STREAM, None) else { return };
+            sockopt::set_ipv6_v6only(&listener, is_only).expect("set");
+            if bind(&listener, &SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))).is_err() {
+                return;
+            }
+            listen(&listener, 1).expect("listen");
+            let listener = TcpListener::from(listener);
+            let port = listener.local_addr().expect("address").port();
+            let ways: [fn() -> Vec<Listener>; 2] =
+                [|| diag::listeners().expect("the kernel answers"), table::listeners];
+            for (listeners, told) in ways.into_iter().zip([Some(is_only), None]) {
+                let found = listeners().into_iter().find(|found| found.address.port() == port).expect("found");
+                assert_eq!(found.only_ipv6, told);
+                assert_eq!(found.blocks((Ipv4Addr::LOCALHOST, port).into()), !is_only);
+                assert!(found.blocks((Ipv6Addr::LOCALHOST, port).into()));
+            }
         }
     }
 }

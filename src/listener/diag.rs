@@ -21,6 +21,10 @@ const ALL: u16 = 0x301;
 const HEAD: usize = 16;
 /// Bytes of a question, `inet_diag_req_v2`.
 const QUESTION: usize = 56;
+/// Bytes of an answer, `inet_diag_msg`; attributes follow.
+const ANSWER: usize = 72;
+/// `INET_DIAG_SKV6ONLY`: an attribute of one byte.
+const ONLY_IPV6: u16 = 11;
 /// `IPPROTO_TCP`.
 const TCP: u8 = 6;
 /// The bit of `TCP_LISTEN`.
@@ -95,7 +99,21 @@ fn listener(message: &[u8]) -> Option<Listener> {
     };
     let port = u16::from_be_bytes(part(message, 4)?);
     let (user, inode) = (u32::from_ne_bytes(part(message, 64)?), u32::from_ne_bytes(part(message, 68)?));
-    Some(Listener { address: SocketAddr::new(ip, port), user, inode: u64::from(inode) })
+    let only_ipv6 = attribute(message, ONLY_IPV6).and_then(|content| content.first()).map(|byte| *byte != 0);
+    Some(Listener { address: SocketAddr::new(ip, port), user, inode: u64::from(inode), only_ipv6 })
+}
+
+/// The content of an attribute, `nlattr`: its length with these four bytes, and its kind; the next begins at a multiple of four.
+fn attribute(message: &[u8], wanted: u16) -> Option<&[u8]> {
+    let mut rest = message.get(ANSWER..)?;
+    loop {
+        let (length, kind) = (u16::from_ne_bytes(part(rest, 0)?), u16::from_ne_bytes(part(rest, 2)?));
+        let content = rest.get(4..length.into())?;
+        if kind == wanted {
+            return Some(content);
+        }
+        rest = rest.get(usize::from(length).next_multiple_of(4)..)?;
+    }
 }
 
 fn part<const COUNT: usize>(bytes: &[u8], from: usize) -> Option<[u8; COUNT]> {

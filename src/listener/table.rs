@@ -28,7 +28,8 @@ fn parse(line: &str) -> Option<Listener> {
     }
     let (host, port) = fields.get(1)?.split_once(':')?;
     let address = SocketAddr::new(parse_host(host)?, u16::from_str_radix(port, 16).ok()?);
-    Some(Listener { address, user: fields.get(7)?.parse().ok()?, inode: fields.get(9)?.parse().ok()? })
+    let (user, inode) = (fields.get(7)?.parse().ok()?, fields.get(9)?.parse().ok()?);
+    Some(Listener { address, user, inode, only_ipv6: None })
 }
 
 /// Each group of eight digits is a word in the machine's own order of bytes.

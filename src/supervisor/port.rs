@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::keeper::proc;
-use crate::listener::{clash, listeners};
+use crate::listener::listeners;
 
 /// Who holds an address: a line for people. The keeper does not count, nor do processes with one of `ours` as their mark: they
 /// are about to stop.
@@ -27,7 +27,7 @@ pub(super) fn holder(address: &str, ours: &[u64], keeper: i32) -> Option<String>
     let wanted = parse(address)?;
     listeners()
         .into_iter()
-        .filter(|listener| clash(listener.address, wanted))
+        .filter(|listener| listener.blocks(wanted))
         .find_map(|listener| named(listener.inode, Some(listener.user)))
 }
 
