@@ -6,7 +6,7 @@
 //! it is to be: else its bytes are dropped, counted, and a line in the log says how many.
 
 use std::borrow::Cow;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -20,7 +20,7 @@ use super::forward::Forward;
 use super::history;
 use super::index::{self, PREFIXED, Record, index_path, log_path};
 use super::peek::{BATCH, discard, peek, to_line_end};
-use super::shelf::Shelf;
+use super::shelf::{self, Shelf};
 use crate::service::{LogFormat, LogPolicy, OnFull};
 use crate::stderr::Trouble;
 
@@ -47,6 +47,8 @@ pub(super) struct Log {
     forward: Option<Box<Forward>>,
     /// What keeps its service waiting.
     trouble: Trouble,
+    /// What keeps it from being put aside.
+    unturned: Trouble,
     /// Which stream has begun a line that has not ended, where lines are prefixed.
     unended: Option<u8>,
 }
@@ -54,7 +56,7 @@ pub(super) struct Log {
 impl Log {
     /// Opens the log of a service for more.
     pub(super) fn open(folder: &Path, service: &str, policy: LogPolicy) -> io::Result<Self> {
-        let (file, index, size) = open_files(folder, service)?;
+        let (file, index, size) = open_files(&log_path(folder, service, 0), &index_path(folder, service, 0))?;
         let began = index::first(&index_path(folder, service, 0)).filter(|_| size > 0).map(|record| record.millis);
         let (folder, service) = (folder.to_owned(), service.to_owned());
         let shelf = Shelf::new(&folder, &service);
@@ -71,6 +73,7 @@ impl Log {
             dropped: 0,
             forward: None,
             trouble: Trouble::default(),
+            unturned: Trouble::default(),
             unended: None,
         };
         log.unended = (size > 0 && !log.ends_with_line()).then_some(u8::MAX);
@@ -93,6 +96,13 @@ impl Log {
 
     /// Moves what is in a FIFO, at most one batch. Says how much it was; `WouldBlock` if there is nothing.
     pub(super) fn take(&mut self, fifo: &OwnedFd, stream: u8) -> io::Result<usize> {
+        match self.take_batch(fifo, stream) {
+            Err(error) if is_disk_trouble(&error) && self.policy.on_full == OnFull::Drop => self.drop_bytes(fifo),
+            taken => taken,
+        }
+    }
+
+    fn take_batch(&mut self, fifo: &OwnedFd, stream: u8) -> io::Result<usize> {
         if self.file.metadata()?.nlink() == 0 {
             self.begin_anew()?;
         }
@@ -101,7 +111,7 @@ impl Log {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
             if self.ends_with_line() {
-                self.rotate()?;
+                self.rotate();
             }
         }
         let wanted = if self.is_due() { to_line_end(fifo)? } else { self.room() };
@@ -111,17 +121,11 @@ impl Log {
         let before = self.size;
         let is_changed = self.policy.format == LogFormat::Prefixed || self.forward.is_some();
         let moved =
-            if is_changed { self.copy_bytes(fifo, wanted, stream) } else { self.move_bytes(fifo, wanted, stream) };
-        let moved = match moved {
-            Err(error) if is_disk_trouble(&error) && self.policy.on_full == OnFull::Drop => {
-                return self.drop_bytes(fifo);
-            }
-            other => other?,
-        };
+            if is_changed { self.copy_bytes(fifo, wanted, stream)? } else { self.move_bytes(fifo, wanted, stream)? };
         self.record(before, stream);
         self.trouble.ends(format_args!("supervisor: the log of {} is written again", self.service));
         if self.size >= self.policy.max_bytes.max(1).saturating_mul(2) {
-            self.rotate()?;
+            self.rotate();
         }
         Ok(moved)
     }
@@ -227,17 +231,45 @@ impl Log {
         }
     }
 
-    fn rotate(&mut self) -> io::Result<()> {
-        self.shelf.put(self.policy.keep)?;
-        self.begin_anew()?;
-        self.shelf.compress(self.policy.compress, self.policy.keep);
+    /// Puts the log aside. Where it cannot be, it becomes longer than it is to be: nobody waits, and nothing is lost for that.
+    fn rotate(&mut self) {
+        match self.put_aside() {
+            Ok(()) => {
+                self.unturned.ends(format_args!("supervisor: the log of {} is put aside again", self.service));
+                self.shelf.compress(self.policy.compress, self.policy.keep);
+            }
+            Err(error) => {
+                self.unturned
+                    .begins(format_args!("supervisor: the log of {} cannot be put aside: {error}", self.service));
+            }
+        }
+    }
+
+    /// The next one is made first, so that one that cannot be made moves no other.
+    fn put_aside(&mut self) -> io::Result<()> {
+        let of = |kind: &str| self.folder.join(format!("{}.{kind}.next", self.service));
+        let (log, index) = (of("log"), of("idx"));
+        let made = shelf::remove(&log).and_then(|()| shelf::remove(&index)).and_then(|()| open_files(&log, &index));
+        let files = made.and_then(|files| self.shelf.put(self.policy.keep).map(|()| files));
+        if files.is_err() {
+            let _ = (fs::remove_file(&log), fs::remove_file(&index));
+        }
+        let files = files?;
+        fs_err::rename(log, log_path(&self.folder, &self.service, 0))?;
+        fs_err::rename(index, index_path(&self.folder, &self.service, 0))?;
+        self.begin_with(files);
         Ok(())
     }
 
     fn begin_anew(&mut self) -> io::Result<()> {
-        (self.file, self.index, self.size) = open_files(&self.folder, &self.service)?;
-        (self.last, self.began, self.unended) = (None, None, None);
+        let log = log_path(&self.folder, &self.service, 0);
+        self.begin_with(open_files(&log, &index_path(&self.folder, &self.service, 0))?);
         Ok(())
+    }
+
+    fn begin_with(&mut self, files: (File, File, u64)) {
+        (self.file, self.index, self.size) = files;
+        (self.last, self.began, self.unended) = (None, None, None);
     }
 }
 
@@ -265,16 +297,10 @@ fn prefixed(bytes: &[u8], stream: u8, unended: Option<u8>, now: &str) -> (Vec<u8
     (made, is_begun.then_some(stream))
 }
 
-fn open_files(folder: &Path, service: &str) -> io::Result<(File, File, u64)> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(log_path(folder, service, 0))?;
+fn open_files(log: &Path, index: &Path) -> io::Result<(File, File, u64)> {
+    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(log)?;
     let size = file.seek(SeekFrom::End(0))?;
-    Ok((file, index::open(&index_path(folder, service, 0))?, size))
+    Ok((file, index::open(index)?, size))
 }
 
 fn is_disk_trouble(error: &io::Error) -> bool {
@@ -339,6 +365,34 @@ mod tests {
         }
         assert_eq!(std::fs::metadata(folder.path().join("web.log.1")).expect("rotated").len(), 2000);
         assert_eq!(log.size(), 1000);
+    }
+
+    #[test]
+    fn one_that_cannot_be_put_aside_goes_on_and_moves_no_other() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = |name: &str| folder.path().join(name);
+        let read = |name: &str| std::fs::read_to_string(path(name)).expect("read");
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).expect("pipe");
+        let policy = LogPolicy { max_bytes: 10, keep: 3, ..LogPolicy::default() };
+        let mut log = Log::open(folder.path(), "web", policy).expect("open");
+        let mut take = |line: &str| {
+            rustix::io::write(&writer, line.as_bytes()).expect("write");
+            log.take(&reader, 0).expect("taken");
+        };
+        std::fs::write(path("web.log.1"), "former\n").expect("write");
+        // No file can be made where a folder is.
+        std::fs::create_dir(path("web.log.next")).expect("folder");
+        let lines: Vec<String> = (0..9).map(|number| format!("line {number}\n")).collect();
+        lines.iter().for_each(|line| take(line));
+        assert_eq!((read("web.log"), read("web.log.1")), (lines.concat(), "former\n".to_owned()));
+        assert!(!path("web.log.2").exists());
+        std::fs::remove_dir(path("web.log.next")).expect("remove");
+        take("last\n");
+        assert_eq!(
+            (read("web.log"), read("web.log.1"), read("web.log.2")),
+            ("last\n".to_owned(), lines.concat(), "former\n".to_owned())
+        );
+        assert!(!path("web.log.next").exists() && !path("web.idx.next").exists());
     }
 
     #[test]

@@ -115,7 +115,8 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-fn remove(path: &Path) -> io::Result<()> {
+/// Removes a file if it is there.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
