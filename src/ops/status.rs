@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::generation::{self, Hold, Manifest};
+use crate::keeper::lease::{Holder, Lease};
+use crate::keeper::mark;
 use crate::layout::Layout;
 use crate::name::PartName;
 use crate::ops::error::OpResult;
@@ -13,6 +15,7 @@ use crate::ops::place::Place;
 use crate::ops::rollback;
 use crate::ops::service::choose;
 use crate::service::{Kind, ServiceSpec};
+use crate::state::run;
 use crate::supervisor::client::{Client, ClientError};
 use crate::supervisor::message::{ServiceKind, ServiceState, ServiceStatus};
 use crate::supervisor::{self, Usage};
@@ -60,6 +63,9 @@ pub fn status(place: &Place, names: &[String]) -> OpResult<PrefixStatus> {
     let supervised = answer.is_some();
     let live = answer.map(|status| status.services).unwrap_or_default();
     let mut services = if live.is_empty() { specs.iter().map(|spec| stopped(spec)).collect() } else { live };
+    if !supervised {
+        see_leases(&place.layout, &mut services);
+    }
     if !names.is_empty() {
         let chosen = choose(&specs, names)?;
         services.retain(|service: &ServiceStatus| chosen.contains(&service.name));
@@ -104,6 +110,39 @@ pub fn is_well(service: &ServiceStatus) -> bool {
         ServiceKind::Schedule => {
             matches!(service.state, ServiceState::Scheduled | ServiceState::Running | ServiceState::Starting)
         }
+    }
+}
+
+/// What runs although nobody answers: both processes of ours were killed, or are on another machine. Leases tell.
+fn see_leases(layout: &Layout, services: &mut Vec<ServiceStatus>) {
+    let Some(run) = run::existing(layout) else { return };
+    let mut leases = Lease::read_all(&run).0;
+    // Of two processes of one service the newer is shown.
+    leases.sort_by_key(|lease| lease.since);
+    for lease in leases {
+        // A copy of a prefix has copies of the leases.
+        if lease.mark != mark::of(layout.root(), lease.service.as_str()) {
+            continue;
+        }
+        let name = supervisor::service_of(&lease.service);
+        let at = services.iter().position(|service| service.name == name).unwrap_or_else(|| {
+            services.push(stopped(&ServiceSpec::bare(name)));
+            services.len() - 1
+        });
+        let service = &mut services[at];
+        match lease.holder() {
+            Holder::Alive(_) => {
+                (service.state, service.pid) = (ServiceState::Unsupervised, Some(lease.pid));
+            }
+            Holder::Elsewhere => {
+                service.state = ServiceState::Elsewhere;
+                service.reason = Some(format!("it was started on {} and may run there still", lease.host));
+            }
+            Holder::Ended(_) | Holder::Stale => continue,
+        }
+        service.restarts = lease.note.restarts;
+        let since = jiff::Timestamp::from_millisecond(lease.since.cast_signed());
+        service.since = since.map_or_else(|_| String::new(), |since| since.to_string());
     }
 }
 

@@ -125,6 +125,8 @@ pub enum ServiceState {
     Backoff,
     /// It ended well and is not to be started again (a data step that was done).
     Done,
+    /// It was started on another machine and may run there. No supervisor says so, only a look without one.
+    Elsewhere,
     /// It ended badly and is not started again by itself.
     Failed,
     /// Its probe has answered; or it has none and was started.
@@ -139,6 +141,8 @@ pub enum ServiceState {
     Stopped,
     /// It was told to end.
     Stopping,
+    /// It runs, and both its keeper and its supervisor are dead. No supervisor says so, only a look without one.
+    Unsupervised,
     /// One that only a newer program knows.
     #[serde(other)]
     Unknown,
@@ -149,6 +153,7 @@ impl std::fmt::Display for ServiceState {
         f.pad(match self {
             Self::Backoff => "backoff",
             Self::Done => "done",
+            Self::Elsewhere => "elsewhere",
             Self::Failed => "failed",
             Self::Ready => "ready",
             Self::Running => "running",
@@ -156,6 +161,7 @@ impl std::fmt::Display for ServiceState {
             Self::Starting => "starting",
             Self::Stopped => "stopped",
             Self::Stopping => "stopping",
+            Self::Unsupervised => "runs, not supervised",
             Self::Unknown => "unknown",
         })
     }

@@ -64,6 +64,7 @@ use std::path::PathBuf;
 
 pub use client::{Client, ClientError};
 pub use message::{Event, Outcome, Run, ServiceKind, ServiceState, ServiceStatus, Status, SwitchEvent, SwitchOutcome};
+pub use overlap::service_of;
 pub use task::run;
 pub use usage::Usage;
 

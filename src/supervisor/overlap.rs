@@ -35,7 +35,8 @@ fn suffixed(name: &PartName, suffix: &str) -> PartName {
 }
 
 /// The service whose process the keeper calls so.
-pub(super) fn service_of(child: &PartName) -> PartName {
+#[must_use]
+pub fn service_of(child: &PartName) -> PartName {
     child.as_str().strip_suffix(BESIDE).and_then(|name| name.parse().ok()).unwrap_or_else(|| child.clone())
 }
 

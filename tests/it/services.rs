@@ -154,11 +154,8 @@ fn stop_leaves_no_process_and_no_socket() {
     life.run(&["status"]).success();
 }
 
-#[test]
-fn a_keeper_that_was_killed_does_not_hide_services_from_stop() {
-    let life = Life::of(&part("app", SLEEPER, ""));
-    life.install();
-    let pid = life.pid("app");
+/// Kills keeper and supervisor; the service goes on.
+fn kill_ours(life: &Life, pid: i64) {
     let ours = life.sandbox.processes();
     let internal = ours.iter().filter(|process| process.command.contains("internal-"));
     let pids: Vec<i64> = internal.map(|process| process.pid.into()).collect();
@@ -169,9 +166,58 @@ fn a_keeper_that_was_killed_does_not_hide_services_from_stop() {
     }
     until("the end of both", || pids.iter().all(|pid| !is_alive(*pid)).then_some(()));
     assert!(is_alive(pid), "the service goes on");
+}
+
+#[test]
+fn a_keeper_that_was_killed_does_not_hide_services_from_stop() {
+    let life = Life::of(&part("app", SLEEPER, ""));
+    life.install();
+    let pid = life.pid("app");
+    kill_ours(&life, pid);
     life.run(&["stop"]).success();
     assert!(!is_alive(pid));
     life.is_quiet();
+    assert_eq!(life.service("app")["state"], "stopped");
+}
+
+#[test]
+fn what_runs_without_a_keeper_is_shown_as_that_and_taken_over() {
+    let life = Life::of(&(part("app", SLEEPER, "") + &part("other", SLEEPER, "")));
+    life.install();
+    life.run(&["stop", "other"]).success();
+    let pid = life.pid("app");
+    kill_ours(&life, pid);
+    let shown = life.run(&["status"]).code(1).stdout().to_owned();
+    assert!(shown.contains("(dev, generation 1, not supervised)\n"), "{shown}");
+    assert!(shown.contains("`jove-install start` takes over"), "{shown}");
+    let row = shown.lines().find(|line| line.starts_with("app ")).expect("its row");
+    assert!(row.contains("runs, not supervised") && row.contains(&format!(" {pid} ")), "{row}");
+    let status = life.service("app");
+    assert_eq!((status["state"].as_str(), status["pid"].as_i64()), (Some("unsupervised"), Some(pid)));
+    assert_eq!(life.service("other")["state"], "stopped");
+    life.run(&["start", "app"]).success();
+    let status = life.service("app");
+    assert_eq!((status["state"].as_str(), status["pid"].as_i64()), (Some("ready"), Some(pid)));
+}
+
+#[test]
+fn what_another_machine_started_is_named_with_it() {
+    let life = Life::of(&part("app", SLEEPER, ""));
+    life.install();
+    kill_ours(&life, life.pid("app"));
+    let path = life.prefix().join("run/lease/app.json");
+    let own = fs_err::read(&path).expect("a lease");
+    let mut lease: serde_json::Value = serde_json::from_slice(&own).expect("JSON");
+    lease["machine"] = "another".into();
+    lease["host"] = "node7".into();
+    // Over the old one, so that its owner stays.
+    fs_err::write(&path, lease.to_string()).expect("written");
+    let shown = life.run(&["status"]).code(1).stdout().to_owned();
+    let row = shown.lines().find(|line| line.starts_with("app ")).expect("its row").to_owned();
+    assert!(row.contains("elsewhere") && row.ends_with("it was started on node7 and may run there still"), "{shown}");
+    assert_eq!(life.service("app")["state"], "elsewhere");
+    fs_err::write(&path, own).expect("written");
+    assert_eq!(life.service("app")["state"], "unsupervised");
 }
 
 #[test]

@@ -23,10 +23,19 @@ pub(super) fn head(status: &PrefixStatus) -> String {
     let generation = status
         .generation
         .map_or_else(|| "no generation is committed yet".to_owned(), |number| format!("generation {number}"));
-    let supervised = if status.supervised { "" } else { ", stopped" };
+    let is_any = |state: ServiceState| status.services.iter().any(|service| service.state == state);
+    let runs = is_any(ServiceState::Unsupervised);
+    let supervised = match status.supervised {
+        true => "",
+        false if runs || is_any(ServiceState::Elsewhere) => ", not supervised",
+        false => ", stopped",
+    };
     let mut text = format!("{} ({}, {generation}{supervised})\n", status.prefix.display(), status.profile);
     if let Some(held) = &status.held {
         text.push_str(&format!("{held}\n"));
+    }
+    if runs {
+        text.push_str("what supervised them was killed; `jove-install start` takes over those that run\n");
     }
     text
 }
@@ -67,9 +76,12 @@ pub(super) fn more(service: &ServiceStatus, now: jiff::Timestamp) -> String {
 pub(super) fn colored(state: ServiceState) -> String {
     let color = match state {
         ServiceState::Ready | ServiceState::Done | ServiceState::Scheduled => AnsiColor::Green,
-        ServiceState::Running | ServiceState::Starting | ServiceState::Stopping | ServiceState::Backoff => {
-            AnsiColor::Yellow
-        }
+        ServiceState::Running
+        | ServiceState::Starting
+        | ServiceState::Stopping
+        | ServiceState::Backoff
+        | ServiceState::Unsupervised
+        | ServiceState::Elsewhere => AnsiColor::Yellow,
         ServiceState::Failed => AnsiColor::Red,
         ServiceState::Stopped | ServiceState::Unknown => AnsiColor::BrightBlack,
     };
