@@ -208,7 +208,8 @@ pub(super) fn start_keeper(layout: &Layout, program: &Path) -> Result<Begun, Cli
         "" if status.success() => Ok(Begun::Ours),
         TAKEN => Ok(Begun::Another),
         "" => Err(ClientError::Start(status.to_string())),
-        said => Err(ClientError::Start(said.to_owned())),
+        // It is the same program, and says its errors as such.
+        said => Err(ClientError::Start(said.strip_prefix("error: ").unwrap_or(said).to_owned())),
     }
 }
 

@@ -216,6 +216,9 @@ fn what_another_machine_started_is_named_with_it() {
     let row = shown.lines().find(|line| line.starts_with("app ")).expect("its row").to_owned();
     assert!(row.contains("elsewhere") && row.ends_with("it was started on node7 and may run there still"), "{shown}");
     assert_eq!(life.service("app")["state"], "elsewhere");
+    let refused = life.run(&["start"]).code(1);
+    let expected = "error: starting the keeper failed: app of this prefix was started on node7 and may run there still";
+    assert!(refused.stderr().starts_with(expected), "{}", refused.stderr());
     fs_err::write(&path, own).expect("written");
     assert_eq!(life.service("app")["state"], "unsupervised");
 }
