@@ -12,6 +12,9 @@ use crate::provider::Kit;
 /// What a source has, or why that cannot be used.
 type Found = Result<Arc<Vec<String>>, Arc<DebError>>;
 
+/// The lists of sources, each with its source's place among all.
+pub type Listed = Vec<(usize, Arc<Vec<String>>)>;
+
 /// Lists of packages by their source. One of Debian has fifty million bytes, which take a second to be unpacked: every part with
 /// packages asks, and the answer of one run is one, also of an archive that is gone.
 #[derive(Debug, Default)]
@@ -62,11 +65,7 @@ fn on_one_line(why: &DebError) -> String {
 ///
 /// # Errors
 /// If no source can be used.
-pub fn read(
-    kit: &Kit<'_>,
-    sources: &[Source],
-    architecture: &str,
-) -> Result<(Vec<(usize, Arc<Vec<String>>)>, Skipped), DebError> {
+pub fn read(kit: &Kit<'_>, sources: &[Source], architecture: &str) -> Result<(Listed, Skipped), DebError> {
     let (mut lists, mut skipped, mut notes) = (Vec::new(), Skipped::default(), Vec::new());
     for (place, source) in sources.iter().enumerate() {
         let read = || suite::packages(kit, source, architecture).map(Arc::new).map_err(Arc::new);

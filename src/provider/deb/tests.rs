@@ -310,7 +310,7 @@ fn the_suites_that_answer_are_there_whoever_else_does_not() {
         };
         let sources: Vec<Source> = wanted.iter().flat_map(of).collect();
         let told = reach::reach(&archive.client, &sources, Duration::from_secs(patience));
-        let mut said = told.map_or_else(|error| format!("not: {error}"), |there| there);
+        let mut said = told.unwrap_or_else(|error| format!("not: {error}"));
         for (server, name) in [(&server, "[SERVER]"), (&silent, "[SILENT]")] {
             said = said.replace(server.url("").as_str().trim_end_matches('/'), name);
         }
