@@ -45,6 +45,7 @@ mod script;
 pub mod simple;
 pub mod tags;
 pub mod tool;
+pub mod uv_lock;
 
 pub use absent::AbsentFile;
 pub use brought::{Brought, brought};
@@ -62,3 +63,4 @@ pub use range::{PythonRange, PythonRangeError};
 pub use requirement::{EditableSource, Gathered, Inputs, Line, RequirementError, RequirementMistake, gather};
 pub use resolve::{ResolveError, Upgrade, resolve};
 pub use tool::{ToolError, Uv, UvSource};
+pub use uv_lock::UvLock;
