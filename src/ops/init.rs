@@ -231,43 +231,71 @@ fn static_line(folder: &Path, found: &Found) -> &'static str {
     if folder.join("static").is_dir() && !serves_itself { "static   = { \"/static/\" = \"static\" }\n" } else { "" }
 }
 
-/// What a Django project needs beside its callable. Its settings must look where jove-install tells it; where they do not, the
-/// line is there as a remark, with what to write into them.
-fn django_lines(folder: &Path, found: &Found) -> String {
-    let Some((_, module)) = found.vars.iter().find(|(name, _)| name == "DJANGO_SETTINGS_MODULE") else {
-        return String::new();
-    };
+/// The text of a Django project's settings.
+fn settings(folder: &Path, found: &Found) -> Option<String> {
+    let (_, module) = found.vars.iter().find(|(name, _)| name == "DJANGO_SETTINGS_MODULE")?;
     let path = folder.join(module.replace('.', "/"));
     let files = [path.with_extension("py"), path.join("__init__.py"), path.join("base.py")];
-    let settings: String = files.iter().filter_map(|file| std::fs::read_to_string(file).ok()).collect();
-    let line = |ready: bool, line: &str, remark: &str| match ready {
-        true => format!("{line}\n"),
-        false => format!("# {line}    # {remark}\n"),
-    };
+    Some(files.iter().filter_map(|file| std::fs::read_to_string(file).ok()).collect())
+}
+
+/// A line that counts if the project is ready for it, else a remark with what makes it so.
+fn line(is_ready: bool, line: &str, remark: &str) -> String {
+    if is_ready { format!("{line}\n") } else { format!("# {line}    # {remark}\n") }
+}
+
+/// What a Django project needs beside its callable. Its settings must look where jove-install tells it; where they do not, the
+/// line is there as a remark, with what to write into them.
+fn django_lines(settings: &str) -> String {
     let has = |word: &str| settings.contains(word);
-    let data = has("DATABASE_URL") || has("JOVE_DATA");
-    let mut text = line(
-        data,
+    let prepare = line(
+        has("DATABASE_URL") || has("JOVE_DATA"),
         "prepare  = [\"manage.py\", \"migrate\", \"--noinput\"]",
         "when the database of the settings is that of DATABASE_URL, or a file below JOVE_DATA",
     );
-    text += &line(
+    let collect = line(
         has("JOVE_STATIC"),
         "collect  = [\"python\", \"manage.py\", \"collectstatic\", \"--noinput\"]",
         "when STATIC_ROOT = os.environ.get(\"JOVE_STATIC\")",
     );
-    let services: Vec<&str> = [("DATABASE_URL", "\"postgresql\""), ("JOVE_FILES", "\"files\"")]
-        .iter()
-        .filter(|(word, _)| has(word))
-        .map(|(_, name)| *name)
-        .collect();
-    let is_asked = !services.is_empty();
-    let services = if is_asked { services.join(", ") } else { "\"postgresql\", \"files\"".to_owned() };
-    text + &line(
-        is_asked,
-        &format!("services = [{services}]"),
-        "DATABASE_URL, and MEDIA_ROOT = os.environ.get(\"JOVE_FILES\")",
+    prepare + &collect + &django_services(settings)
+}
+
+fn django_services(settings: &str) -> String {
+    let services = |names: &str| format!("services = [{names}]");
+    let all = services("\"postgresql\", \"files\"");
+    let media = "MEDIA_ROOT = os.environ.get(\"JOVE_FILES\")";
+    let has = |word: &str| settings.contains(word);
+    match (has("DATABASE_URL"), has("JOVE_FILES")) {
+        (true, true) => line(true, &all, ""),
+        (false, true) => line(true, &services("\"files\""), ""),
+        (false, false) => line(false, &all, &format!("DATABASE_URL, and {media}")),
+        (true, false) => {
+            let remark = if has("MEDIA_ROOT") { line(false, &all, &format!("when {media}")) } else { String::new() };
+            line(true, &services("\"postgresql\""), "") + &remark
+        }
+    }
+}
+
+/// A folder of its users' files that an application keeps among its sources, where nothing can be written once it is installed.
+fn files_line(folder: &Path) -> String {
+    let places = [folder.to_owned()].into_iter().chain(packages(folder).into_iter().map(|(_, path)| path));
+    let mut folders = places.flat_map(|place| ["media", "uploads"].map(|name| place.join(name)));
+    let Some(media) = folders.find(|media| media.is_dir()) else { return String::new() };
+    let shown = media.strip_prefix(folder).unwrap_or(&media).display();
+    let is_ready = sources(folder).contains("JOVE_FILES");
+    line(
+        is_ready,
+        "services = [\"files\"]",
+        &format!("when os.environ.get(\"JOVE_FILES\") takes the place of {shown}/"),
     )
+}
+
+/// The modules at the top of a project, and those of its packages, in one text.
+fn sources(folder: &Path) -> String {
+    let places = [folder.to_owned()].into_iter().chain(packages(folder).into_iter().map(|(_, path)| path));
+    let files = places.flat_map(|place| names(&place, ".py").into_iter().map(move |name| place.join(name)));
+    files.filter_map(|file| std::fs::read_to_string(file).ok()).collect()
 }
 
 fn render(folder: &Path, name: &str, found: &Found) -> String {
@@ -291,13 +319,13 @@ fn render(folder: &Path, name: &str, found: &Found) -> String {
          app    = {app}    # {kind}: {why}\n\
          {source}\
          env    = \"${{env}}\"\n\
-         {vars}{django}{static_files}",
+         {vars}{own}{static_files}",
         name = toml::Value::from(name),
         packages = Packages::find(folder, found.kind).lines(),
         app = toml::Value::from(found.app.as_str()),
         kind = found.kind,
         why = found.why,
-        django = django_lines(folder, found),
+        own = settings(folder, found).map_or_else(|| files_line(folder), |settings| django_lines(&settings)),
         static_files = static_line(folder, found),
     )
 }
@@ -353,7 +381,35 @@ mod tests {
         assert_eq!(told("DATABASES = {}"), [None, None, None]);
         let [prepare, collect, services] = told("DATABASE_URL JOVE_STATIC JOVE_FILES");
         assert_eq!(services.as_deref(), Some(r#"["postgresql", "files"]"#));
+        assert_eq!(told("MEDIA_ROOT = os.environ['JOVE_FILES']")[2].as_deref(), Some(r#"["files"]"#));
         assert!(prepare.is_some_and(|prepare| prepare.contains("migrate")));
         assert!(collect.is_some_and(|collect| collect.contains("collectstatic")));
+    }
+
+    #[test]
+    fn folders_of_users_files_become_the_service_for_them() {
+        let services = |files: &[(&str, &str)]| {
+            let folder = project(files);
+            let text = render(folder.path(), "x", &find(folder.path()).expect("an application"));
+            let of_them = text.lines().filter(|line| line.contains("services = ")).map(str::to_owned);
+            of_them.collect::<Vec<_>>()
+        };
+        let app = ("app.py", "app = Flask(__name__)\n");
+        let remark = |place| {
+            format!("# services = [\"files\"]    # when os.environ.get(\"JOVE_FILES\") takes the place of {place}/")
+        };
+        assert_eq!(services(&[app]), [""; 0]);
+        assert_eq!(services(&[app, ("uploads/a.png", "")]), [remark("uploads")]);
+        let package = [("shop/__init__.py", "app = Flask(__name__)\n"), ("shop/media/a.png", "")];
+        assert_eq!(services(&package), [remark("shop/media")]);
+        let ready = [package[0], package[1], ("shop/views.py", "FOLDER = os.environ['JOVE_FILES']\n")];
+        assert_eq!(services(&ready), ["services = [\"files\"]"]);
+        let manage = ("manage.py", "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'mysite.settings')");
+        let site = |settings| services(&[manage, ("mysite/settings.py", settings)]);
+        let database = "services = [\"postgresql\"]".to_owned();
+        let both =
+            "# services = [\"postgresql\", \"files\"]    # when MEDIA_ROOT = os.environ.get(\"JOVE_FILES\")".to_owned();
+        assert_eq!(site("DATABASE_URL"), [database.clone()]);
+        assert_eq!(site("DATABASE_URL\nMEDIA_ROOT = BASE_DIR / 'media'\n"), [database, both]);
     }
 }

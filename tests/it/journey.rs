@@ -808,6 +808,47 @@ fn a_project_is_begun_by_init() {
 }
 
 #[test]
+fn what_a_project_says_of_its_packages_is_taken_by_the_recipe() {
+    let life = Sandbox::new();
+    life.write("app.py", "app = Flask(__name__)\n");
+    life.write("uploads/note.txt", "");
+    life.write("environment.yml", "dependencies:\n  - python=3.11\n  - flask\n  - gdal\n");
+    life.run(&["init"]).success();
+    assert!(life.run(&["explain", "env-conda.conda"]).success().stdout().contains("\"--file environment.yml\""));
+    fs_err::remove_file(life.path("work/environment.yml")).expect("removed");
+    fs_err::remove_file(life.path("work/jove.toml")).expect("removed");
+    let index = "source = { registry = \"https://example.org/simple\" }";
+    life.write(
+        "uv.lock",
+        format!(
+            "version = 1\nrequires-python = \">=3.9\"\n[[package]]\nname = \"flask\"\nversion = \"3.0.0\"\n{index}\n\
+             [[package]]\nname = \"site\"\nversion = \"1\"\nsource = {{ virtual = \".\" }}\ndependencies = [{{ name = \"flask\" }}]\n"
+        ),
+    );
+    assert_snapshot!(life.run(&["init", "--name", "site", "--stdout"]).text(), @r#"
+    # What this project is; how it runs is the profile's matter (jove-install -p dev, -p demo, -p production).
+    # Every option: jove-install recipe show wsgi
+    name = "site"
+
+    [parts.env]
+    recipe = "python"
+    python = ">=3.9"
+    # the versions of uv.lock; when it changes, so must these
+    pypi   = ["flask==3.0.0"]
+
+    [parts.app]
+    recipe = "wsgi"
+    app    = "app:app"    # Flask: app.py makes it
+    env    = "${env}"
+    # services = ["files"]    # when os.environ.get("JOVE_FILES") takes the place of uploads/
+    ------- stderr -------
+    ------- exit 0 -------
+    "#);
+    life.run(&["init"]).success();
+    assert!(life.run(&["explain", "env.pypi"]).success().stdout().contains("\"flask==3.0.0\""));
+}
+
+#[test]
 fn it_works_from_below_from_elsewhere_and_in_a_prefix_of_ones_choice() {
     let mut life = project();
     life.sandbox.enter("deep/below");
