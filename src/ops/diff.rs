@@ -11,7 +11,7 @@ use crate::ops::prepare;
 use crate::profile::Value;
 use crate::recipe::explain::for_people;
 use crate::recipe::{OptionValue, ResolvedPart, Stack};
-use crate::state::State;
+use crate::state::{State, run};
 
 /// What two profiles make different.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -82,11 +82,16 @@ fn said(host: &Host, choice: &Choice, profile: &str) -> OpResult<Said> {
     let mut loaded = prepare::load(&place).map_err(|error| error.context(format!("profile `{profile}`")))?;
     let (stack, _) = prepare::resolved(&place, &mut loaded, State::load(&place.layout)?)
         .map_err(|error| error.context(format!("profile `{profile}`")))?;
-    let root = place.layout.root().display().to_string();
-    Ok(of_stack(&stack, &root))
+    // The run folder may be elsewhere, where the path of the prefix is too long for sockets.
+    let run = run::existing(&place.layout).unwrap_or_else(|| place.layout.run());
+    let folders = [(run, "PREFIX/run"), (place.layout.root().to_owned(), "PREFIX")];
+    Ok(of_stack(&stack, &folders.map(|(folder, name)| (folder.display().to_string(), name))))
 }
 
-fn of_stack(stack: &Stack, root: &str) -> Said {
+/// Folders of an installation, each with the name that it has for all of them.
+type Folders = [(String, &'static str)];
+
+fn of_stack(stack: &Stack, folders: &Folders) -> Said {
     let mut said = Said::default();
     for part in stack.parts.values() {
         let name = &part.name;
@@ -102,7 +107,7 @@ fn of_stack(stack: &Stack, root: &str) -> Said {
                 OptionValue::None => {}
                 _ if is_auto => drop(said.settings.insert(subject, "auto".into())),
                 value => {
-                    let shown = plain(&for_people(value), root);
+                    let shown = plain(&for_people(value), folders);
                     let group = if is_package(part, value) { &mut said.packages } else { &mut said.settings };
                     group.insert(subject, shown);
                 }
@@ -112,7 +117,7 @@ fn of_stack(stack: &Stack, root: &str) -> Said {
             let addresses = spec.listens.iter().map(|address| reach(address));
             let addresses: Vec<String> = addresses.chain(spec.urls.iter().cloned()).collect();
             if !addresses.is_empty() {
-                said.exposure.insert(spec.name.to_string(), addresses.join(", "));
+                said.exposure.insert(spec.name.to_string(), plain(&addresses.join(", "), folders));
             }
         }
     }
@@ -128,8 +133,8 @@ fn secret_names(text: &crate::text::Text) -> String {
 }
 
 /// The same words for the same thing in two prefixes, and no version of a secret.
-fn plain(text: &str, root: &str) -> String {
-    let text = text.replace(root, "PREFIX");
+fn plain(text: &str, folders: &Folders) -> String {
+    let text = folders.iter().fold(text.to_owned(), |text, (folder, name)| text.replace(folder, name));
     let mut made = String::with_capacity(text.len());
     for (index, piece) in text.split("secret:").enumerate() {
         if index == 0 {
@@ -146,8 +151,14 @@ fn plain(text: &str, root: &str) -> String {
 fn reach(address: &str) -> String {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
     let is_loopback =
-        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    let who = if is_loopback { "this machine" } else { "everybody who can reach it" };
+        || host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    let who = if address.starts_with("unix:") {
+        "your own user"
+    } else if is_loopback() {
+        "this machine"
+    } else {
+        "everybody who can reach it"
+    };
     format!("{address} ({who})")
 }
 
@@ -159,14 +170,23 @@ mod tests {
     fn what_is_compared_names_no_prefix_and_no_version() {
         for (text, expected) in [
             ("/home/me/jove/demo/var/x", "PREFIX/var/x"),
+            ("unix:/home/me/jove/demo/run/app/a.sock", "unix:PREFIX/run/app/a.sock"),
+            ("unix:/tmp/jove-x/app/a.sock", "unix:PREFIX/run/app/a.sock"),
             ("redis://:secret:cache.password@abcdefgh@/run", "redis://:secret:cache.password@/run"),
             ("plain", "plain"),
         ] {
-            assert_eq!(plain(text, "/home/me/jove/demo"), expected);
+            let folders = [("/tmp/jove-x", "PREFIX/run"), ("/home/me/jove/demo", "PREFIX")];
+            assert_eq!(plain(text, &folders.map(|(folder, name)| (folder.to_owned(), name))), expected);
         }
+    }
+
+    #[test]
+    fn who_can_reach_an_address_is_said() {
         assert_eq!(reach("127.0.0.1:80"), "127.0.0.1:80 (this machine)");
         assert_eq!(reach("[::1]:80"), "[::1]:80 (this machine)");
         assert_eq!(reach("0.0.0.0:80"), "0.0.0.0:80 (everybody who can reach it)");
+        assert_eq!(reach("shop.example.org:80"), "shop.example.org:80 (everybody who can reach it)");
+        assert_eq!(reach("unix:/p/run/app/gunicorn.sock"), "unix:/p/run/app/gunicorn.sock (your own user)");
     }
 
     #[test]

@@ -849,6 +849,39 @@ fn what_a_project_says_of_its_packages_is_taken_by_the_recipe() {
 }
 
 #[test]
+fn profiles_are_compared_by_what_they_install_set_open_and_keep_secret() {
+    let life = Life::of(
+        "[parts.env]\nrecipe = \"python\"\n[parts.app]\nrecipe = \"wsgi\"\napp = \"app:app\"\nenv = \"${env}\"\n",
+    );
+    life.sandbox.write("app.py", "");
+    life.sandbox.write("profiles/production.toml", "[parts.cache]\nrecipe = \"redis\"\n");
+    let found = life.run(&["diff", "demo", "production", "--json"]).success().json();
+    let row = |group: &str, subject: &str| {
+        let rows = found[group].as_array().expect("rows").iter();
+        let mut of_subject = rows.filter(|row| row["subject"] == subject);
+        of_subject.next().unwrap_or_else(|| panic!("no {subject} in {group}: {found}")).clone()
+    };
+    assert_eq!(row("parts", "web")["other"], "nginx");
+    let packages = row("packages", "gunicorn-packages.pypi");
+    assert_eq!((packages["one"].is_null(), packages["other"].as_str()), (true, Some("[\"gunicorn\"]")));
+    let server = row("settings", "app.server");
+    assert_eq!([&server["one"], &server["other"]], ["\"builtin\"", "\"gunicorn\""]);
+    let exposed = row("exposure", "app");
+    assert!(exposed["one"].as_str().is_some_and(|one| one.contains(" (this machine), http://127.0.0.1:")), "{exposed}");
+    assert_eq!(exposed["other"], "unix:PREFIX/run/app/gunicorn.sock (your own user)");
+    assert_eq!(row("secrets", "cache.password")["other"], "cache.password");
+    let text = life.run(&["diff", "demo", "production"]).success();
+    for group in ["parts\n  ", "\npackages\n  ", "\nsettings\n  ", "\nexposure\n  ", "\nsecrets\n  "] {
+        assert!(text.stdout().contains(group), "{group:?} in {}", text.stdout());
+    }
+    // The same socket in two prefixes is no difference.
+    let found = life.run(&["diff", "production", "stage", "--json"]).success().json();
+    let rows = found["exposure"].as_array().expect("rows");
+    let subjects: Vec<&str> = rows.iter().filter_map(|row| row["subject"].as_str()).collect();
+    assert_eq!(subjects, ["web"], "ports of its own: {found}");
+}
+
+#[test]
 fn it_works_from_below_from_elsewhere_and_in_a_prefix_of_ones_choice() {
     let mut life = project();
     life.sandbox.enter("deep/below");
