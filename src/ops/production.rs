@@ -3,6 +3,7 @@
 use crate::certificate;
 use crate::dump;
 use crate::generation::{self, Manifest};
+use crate::ops::boot::{self, Rung};
 use crate::ops::doctor::{Check, Verdict, check};
 use crate::ops::error::OpResult;
 use crate::ops::place::Place;
@@ -30,6 +31,7 @@ pub fn production(place: &Place) -> OpResult<Vec<Check>> {
     }
     checks.extend(debugging(&stack));
     checks.push(logout(place));
+    checks.push(reboot(place)?);
     Ok(checks)
 }
 
@@ -180,4 +182,20 @@ fn debugging(stack: &Stack) -> Option<Check> {
 
 fn logout(place: &Place) -> Check {
     crate::ops::doctor::logout(&place.host)
+}
+
+fn reboot(place: &Place) -> OpResult<Check> {
+    let found = boot::status(place)?;
+    let missing: String = found.missing.iter().map(|missing| format!("; {missing}")).collect();
+    Ok(match (found.rung, found.missing.is_empty()) {
+        (Rung::None, _) => {
+            let said = format!("services do not start with the machine: {} boot enable{missing}", place.command());
+            check("reboot", Verdict::Missing, said)
+        }
+        (Rung::Crontab, _) => check("reboot", Verdict::Good, "services start with the machine, by your crontab"),
+        (Rung::Systemd, true) => check("reboot", Verdict::Good, "services start with the machine, by your systemd"),
+        (Rung::Systemd, false) => {
+            check("reboot", Verdict::Limited, format!("services start with your systemd{missing}"))
+        }
+    })
 }

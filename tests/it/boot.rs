@@ -97,3 +97,34 @@ fn what_is_missing_is_said() {
     assert!(said.stdout().contains("starts when you log in, not with the machine"), "{}", said.text());
     life.run(&["boot", "disable"]).success();
 }
+
+#[test]
+fn doctor_says_whether_services_come_back_after_a_reboot() {
+    let life = life_with_tools(&[NO_SYSTEMD]);
+    let found = || {
+        let checks = life.run(&["doctor", "--production", "--json"]).either(&[0, 1]).json();
+        let check = checks.as_array().expect("a list").iter().find(|check| check["subject"] == "reboot").cloned();
+        let check = check.unwrap_or_else(|| panic!("{checks}"));
+        ["verdict", "finding"].map(|key| check[key].as_str().expect("a text").to_owned())
+    };
+    let [verdict, finding] = found();
+    assert_eq!(verdict, "missing");
+    // Where nothing can be entered, the command alone is of no use.
+    for expected in ["jove-install boot enable;", "no systemd runs for you", "there is no `crontab`"] {
+        assert!(finding.contains(expected), "{finding}");
+    }
+    tool(&life, CRONTAB.0, CRONTAB.1);
+    let [verdict, finding] = found();
+    assert!(verdict == "missing" && !finding.contains("`crontab`"), "{finding}");
+    life.run(&["boot", "enable"]).success();
+    assert_eq!(found(), ["good", "services start with the machine, by your crontab"]);
+    life.run(&["boot", "disable"]).success();
+    tool(&life, "systemctl", "true");
+    tool(&life, "loginctl", "echo no");
+    fs_err::remove_file(life.sandbox.path("tools/crontab")).expect("removed");
+    life.run(&["boot", "enable"]).success();
+    let [verdict, finding] = found();
+    assert!(verdict == "limited" && finding.contains("`loginctl enable-linger`"), "{finding}");
+    tool(&life, "loginctl", "echo yes");
+    assert_eq!(found(), ["good", "services start with the machine, by your systemd"]);
+}
