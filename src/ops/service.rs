@@ -1,10 +1,11 @@
 //! Services: the switch to a generation, and `start`, `stop`, `restart`, `reload`, `run-now`.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::generation;
+use crate::generation::{self, Manifest};
 use crate::name::PartName;
 use crate::ops::error::{ErrorKind, OpError, OpResult};
 use crate::ops::place::Place;
@@ -13,7 +14,7 @@ use crate::progress::{Event, Reporter};
 use crate::service::ServiceSpec;
 use crate::state::State;
 use crate::supervisor::client::Client;
-use crate::supervisor::message::{Outcome, ServiceStatus, SwitchEvent, SwitchOutcome};
+use crate::supervisor::message::{Outcome, ServiceKind, ServiceState, ServiceStatus, SwitchEvent, SwitchOutcome};
 
 /// What is done to services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,10 @@ pub struct Done {
 pub fn switch(place: &Place, to: u32, report: &Reporter) -> OpResult<()> {
     report.report(Event::Stage("starting".into()));
     let client = reach::ensure(place, Some(to))?;
-    match client.switch(to, &place.choice.verb, &mut |event| tell(report, &event))? {
+    // Only a step that runs asks for them, and most switches have none.
+    let specs = LazyCell::new(|| Manifest::services(&place.layout, to).map(|services| services.services));
+    let command = |name: &PartName| command_of(specs.as_deref().unwrap_or_default(), name);
+    match client.switch(to, &place.choice.verb, &mut |event| tell(report, &event, &command))? {
         SwitchOutcome::Committed => Ok(()),
         SwitchOutcome::BackedOut { reason, last_lines } => {
             let back = match generation::current(&place.layout) {
@@ -63,18 +67,32 @@ fn not_ready(place: &Place, reason: String, last_lines: Vec<String>) -> OpError 
 }
 
 /// What the supervisor does is shown as it happens.
-fn tell(report: &Reporter, event: &SwitchEvent) {
+fn tell(report: &Reporter, event: &SwitchEvent, command: &dyn Fn(&PartName) -> Option<String>) {
     match event {
         SwitchEvent::Note { text } => report.report(Event::Note(text.clone())),
-        SwitchEvent::Service { service } => {
-            let why = service.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-            report.report(Event::Detail(format!("{} is {}{why}", service.name, service.state)));
-        }
+        SwitchEvent::Service { service } => tell_of(report, service, command),
         SwitchEvent::BackedOut { .. }
         | SwitchEvent::Committed { .. }
         | SwitchEvent::Done
         | SwitchEvent::Failed { .. } => {}
     }
+}
+
+/// A service's new state and, of a step that begins, the command.
+pub(super) fn tell_of(report: &Reporter, service: &ServiceStatus, command: &dyn Fn(&PartName) -> Option<String>) {
+    let why = service.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    report.report(Event::Detail(format!("{} is {}{why}", service.name, service.state)));
+    if (service.kind, service.state) == (ServiceKind::Step, ServiceState::Running)
+        && let Some(command) = command(&service.name)
+    {
+        report.report(Event::Detail(command));
+    }
+}
+
+/// The command of a service for people, secrets by their names.
+pub(super) fn command_of(specs: &[Arc<ServiceSpec>], name: &PartName) -> Option<String> {
+    let spec = specs.iter().find(|spec| spec.name == *name)?;
+    Some(shell_words::join(spec.command.iter().map(ToString::to_string)))
 }
 
 /// Does something to services, all of them if none is named, and waits until it is done.
@@ -85,18 +103,19 @@ pub fn act(place: &Place, deed: Deed, names: &[String], report: &Reporter) -> Op
     place.installed()?;
     if deed == Deed::Stop && names.is_empty() && !place.standalone {
         // Whatever there is, or is left of it: also without a generation, and with one that cannot be read.
-        reach::stop_all(place, &mut |event| tell(report, &event))?;
+        reach::stop_all(place, &mut |event| tell(report, &event, &|_| None))?;
         return Ok(Done { services: Vec::new() });
     }
     let Some(current) = generation::current(&place.layout) else {
         return Err(OpError::failed("no generation is committed yet").hint(format!("install it: {}", place.command())));
     };
-    let services = generation::Manifest::services(&place.layout, current)?;
+    let services = Manifest::services(&place.layout, current)?;
     let chosen = choose(&services.services, names)?;
     let Some(client) = client(place, deed, current, report)? else {
         return Ok(Done { services: Vec::new() });
     };
-    let mut hear = |event: SwitchEvent| tell(report, &event);
+    let command = |name: &PartName| command_of(&services.services, name);
+    let mut hear = |event: SwitchEvent| tell(report, &event, &command);
     let outcome = match deed {
         Deed::Reload => client.reload(&chosen, &mut hear)?,
         Deed::Restart => client.restart(&chosen, &mut hear)?,
@@ -121,7 +140,7 @@ pub fn signal(place: &Place, names: &[String], word: &str) -> OpResult<()> {
         return Err(OpError::failed("nothing is supervised here, so nothing can be signalled"));
     };
     let current = generation::current(&place.layout);
-    let services = current.and_then(|number| generation::Manifest::services(&place.layout, number).ok());
+    let services = current.and_then(|number| Manifest::services(&place.layout, number).ok());
     let chosen = choose(&services.map(|services| services.services).unwrap_or_default(), names)?;
     match client.signal(&chosen, word)? {
         Outcome::Done => Ok(()),

@@ -16,7 +16,7 @@ use crate::name::PartName;
 use crate::ops::error::{OpError, OpResult, at};
 use crate::ops::foreground::{self, Acts};
 use crate::ops::place::Place;
-use crate::ops::reach;
+use crate::ops::{reach, service};
 use crate::progress::{Event, Reporter};
 use crate::service::file::{self, Form, Read, Surroundings, procfile};
 use crate::service::{ServiceSpec, Services};
@@ -176,17 +176,17 @@ fn start(place: &Place, services: &Services, report: &Reporter) -> OpResult<()> 
     if names.is_empty() {
         return Ok(());
     }
-    if let Outcome::Failed { reason, last_lines } = client.start(&names, &mut |event| tell(report, event))? {
+    let command = |name: &PartName| service::command_of(&services.services, name);
+    let mut tell = |event: SwitchEvent| {
+        if let SwitchEvent::Service { service } = event {
+            service::tell_of(report, &service, &command);
+        }
+    };
+    if let Outcome::Failed { reason, last_lines } = client.start(&names, &mut tell)? {
         report.report(Event::Note(reason));
         last_lines.into_iter().for_each(|line| report.report(Event::Note(format!("| {line}"))));
     }
     Ok(())
-}
-
-fn tell(report: &Reporter, event: SwitchEvent) {
-    if let SwitchEvent::Service { service } = event {
-        report.report(Event::Detail(format!("{} is {}", service.name, service.state)));
-    }
 }
 
 /// Reads the file again and moves to what it says now; if that cannot run, everything is as before.

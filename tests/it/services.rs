@@ -376,3 +376,48 @@ fn a_day_of_use_leaves_the_software_as_it_was() {
     assert_eq!(said["notes"], serde_json::json!([]), "{said}");
     assert!(life.prefix().join("var/app/data").exists());
 }
+
+/// A recipe with a command that prepares its data, and knows a secret.
+const PREPARED: &str = r#"
+summary = "prepared"
+[options.round]
+type    = "string"
+default = "first"
+[options.token]
+type    = "secret"
+default = "generate"
+[[file]]
+content = "x"
+path    = "x"
+[[step]]
+name    = "prepare"
+command = ["/bin/sh", "-c", "echo \"$TOKEN\" > \"$1\"", "prepare", "${.data}/a ${.round} token"]
+key     = "${.round}"
+folder  = "${.data}"
+folders = ["${.data}"]
+vars    = { TOKEN = "${.token}" }
+[[service]]
+command = ["/bin/sleep", "1000000"]
+"#;
+
+#[test]
+fn the_command_of_a_data_step_is_shown_to_those_who_ask_for_more() {
+    let life = Life::of("[parts.it]\nrecipe = \"prepared\"\n");
+    life.sandbox.write("recipes/prepared/recipe.toml", PREPARED);
+    let said = life.run(&["install", "-v"]).success();
+    let data = life.prefix().join("var/it");
+    let token = fs_err::read_to_string(data.join("a first token")).expect("prepared");
+    let shown =
+        |round: &str| format!("  /bin/sh -c 'echo \"$TOKEN\" > \"$1\"' prepare '{}/a {round} token'", data.display());
+    let lines: Vec<&str> = said.stderr().lines().collect();
+    let begins = lines.iter().position(|line| *line == "  it-prepare is running").expect("it began");
+    assert_eq!(lines[begins + 1], shown("first"), "{}", said.text());
+    assert!(token.trim().len() > 8 && !said.stderr().contains(token.trim()), "{}", said.text());
+    life.define("[parts.it]\nrecipe = \"prepared\"\nround = \"second\"\n");
+    let said = life.run(&["install"]).success();
+    assert!(data.join("a second token").exists() && !said.stderr().contains("/bin/sh"), "{}", said.text());
+    // What is done is not begun again.
+    life.run(&["stop"]).success();
+    let said = life.run(&["start", "-v"]).success();
+    assert!(said.stderr().contains("it is ready") && !said.stderr().contains("/bin/sh"), "{}", said.text());
+}
