@@ -130,7 +130,7 @@ fn run(face: &Face, arguments: Arguments) -> OpResult<Exit> {
     match asked {
         Verb::Adopt => verb::prefix::adopt(face),
         Verb::Boot(asked) => verb::boot::run(face, asked),
-        Verb::Completions(arguments) => verb::shell::completions(&arguments),
+        Verb::Completions(arguments) => verb::shell::completions(face, &arguments),
         Verb::Doctor(arguments) => verb::doctor::run(face, &arguments),
         Verb::Events(arguments) => verb::logs::events(face, &arguments),
         Verb::Explain(arguments) => verb::explain::run(face, &arguments),
@@ -149,7 +149,7 @@ fn run(face: &Face, arguments: Arguments) -> OpResult<Exit> {
         Verb::List(arguments) => verb::prefix::list(face, &arguments),
         Verb::Lock(arguments) => verb::plan::lock(face, &arguments),
         Verb::Logs(arguments) => verb::logs::run(face, &arguments),
-        Verb::Man => verb::shell::man(),
+        Verb::Man => verb::shell::man(face),
         Verb::Pack(arguments) => verb::pack::run(face, &arguments),
         Verb::Plan(arguments) => verb::plan::run(face, &arguments),
         Verb::Profile(asked) => verb::catalogue::profile(face, &asked),

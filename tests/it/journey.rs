@@ -769,6 +769,23 @@ fn outside_a_project_there_is_help_and_nothing_is_installed() {
     life.run(&["--version"]).success();
 }
 
+/// As `man | true`, whoever is quicker.
+#[test]
+fn a_pipe_that_nobody_reads_is_no_failure() {
+    let sandbox = Sandbox::new();
+    for arguments in [&["completions", "bash"][..], &["man"], &["recipe", "list"], &["--help"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = sandbox.command(arguments);
+        let said = command.stdout(writer).stderr(std::process::Stdio::piped()).output().expect("it starts");
+        assert_eq!(
+            (said.status.code(), String::from_utf8_lossy(&said.stderr).as_ref()),
+            (Some(0), ""),
+            "{arguments:?}"
+        );
+    }
+}
+
 #[test]
 fn a_project_is_begun_by_init() {
     let mut life = Sandbox::new();
