@@ -52,6 +52,27 @@ impl Origin {
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         (line, column)
     }
+
+    /// The same place, of a source in which nobody reads the login of an address (`https://user:word@host`).
+    #[must_use]
+    pub fn without_logins(&self) -> Self {
+        let text = &self.source.text;
+        let mut bytes = text.clone().into_bytes();
+        for (at, sign) in text.match_indices("://") {
+            let begin = at + sign.len();
+            let rest = &text[begin..];
+            let host = rest.find(|c: char| c.is_whitespace() || "/\"'".contains(c)).unwrap_or(rest.len());
+            if let Some(login) = rest[..host].rfind('@') {
+                bytes[begin..begin + login].fill(b'*');
+            }
+        }
+        if bytes == text.as_bytes() {
+            return self.clone();
+        }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let source = Source { name: self.source.name.clone(), text, folder: self.source.folder.clone() };
+        Self::new(&Arc::new(source), self.span.clone())
+    }
 }
 
 /// `jove.toml:12:3`.
@@ -179,3 +200,17 @@ impl fmt::Display for Diagnostics {
 }
 
 impl std::error::Error for Diagnostics {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_is_not_shown() {
+        let text = "a = \"https://user:wörd@host/x\"\nb = 'http://host/@' # @\n";
+        let origin = Origin::new(&Arc::new(Source { name: "f".into(), text: text.into(), folder: None }), 4..10);
+        let shown = origin.without_logins();
+        assert_eq!(shown.source.text, "a = \"https://**********@host/x\"\nb = 'http://host/@' # @\n");
+        assert_eq!((shown.span, shown.source.text.len()), (4..10, text.len()));
+    }
+}

@@ -29,6 +29,7 @@ pub mod load;
 pub mod lock;
 pub mod logs;
 pub mod migrate;
+mod mistake;
 pub mod pack;
 pub mod pin;
 pub mod place;

@@ -17,7 +17,7 @@ use crate::ops::error::{OpError, OpResult, at};
 use crate::ops::install::processors;
 use crate::ops::pin::{self, Pinned, Pinning};
 use crate::ops::place::Place;
-use crate::ops::{format, program, refusal, stamp};
+use crate::ops::{format, mistake, program, refusal, stamp};
 use crate::plan::change::{Installed, diff};
 use crate::plan::value::strings;
 use crate::plan::{Desired, Plan, Snapshot, desire, source};
@@ -25,7 +25,7 @@ use crate::platform::Platform;
 use crate::profile::{self, Definition, Request, Unloaded};
 use crate::progress::Reporter;
 use crate::provider::deb::lists::Lists;
-use crate::recipe::{Allot, Catalogue, EdgeKind, Stack, Surroundings, resolve};
+use crate::recipe::{Allot, Catalogue, EdgeKind, Stack, Surroundings, Unresolved, resolve};
 use crate::state::{Allotter, Identity, Registry, State, run};
 use crate::store::Store;
 use crate::text::SecretRef;
@@ -112,15 +112,14 @@ fn all_wrong(place: &Place, catalogue: &Catalogue, unloaded: Unloaded) -> Diagno
     let Unloaded { mut found, rest } = unloaded;
     let Some(rest) = rest else { return found };
     let mut nobody = Giver(Allotter::new(State::default(), "", BTreeSet::new()));
-    if let Err(more) = resolve(&rest, catalogue, &surroundings(place), &mut nobody) {
-        found.append(more);
-    }
-    let place = |diagnostic: &Diagnostic| {
-        diagnostic.labels.first().map(|label| (rest.layer_of(&label.origin), label.origin.span.start))
+    let stack = match resolve(&rest, catalogue, &surroundings(place), &mut nobody) {
+        Ok((stack, _)) => stack,
+        Err(Unresolved { found: more, rest }) => {
+            found.append(more);
+            *rest
+        }
     };
-    found.0.sort_by_key(place);
-    found.0.dedup();
-    found
+    mistake::all(found, &stack, &rest)
 }
 
 /// Goes all the way to the plan, and writes nothing but the cache of tools.
@@ -135,12 +134,13 @@ pub fn prepare(place: &Place, wishes: &Wishes, report: &Reporter) -> OpResult<Pr
     let (mut stack, state) = resolved(place, &mut loaded, state)?;
     check_wishes(&stack, wishes)?;
     refusal::check(&stack, place)?;
-    // Before anything is asked for: a cycle is the user's mistake.
+    // Before anything is asked for: these are the user's mistakes.
     let mut graph_of_stack = graph(&stack)?;
+    let asked = mistake::none(&stack, &loaded.definition)?;
     let lock_path = lock_path(place);
     let lock = Lock::read(&lock_path)?.unwrap_or_default();
     let lists = Lists::default();
-    let pinning = Pinning { place, loaded: &loaded, stack: &stack, wishes, report, lists: &lists };
+    let pinning = Pinning { place, loaded: &loaded, stack: &stack, wishes, report, asked: &asked, lists: &lists };
     let pinned = pin::pin(&pinning, lock, state)?;
     drop(lists);
     for (user, spare) in &pinned.awake {
@@ -183,7 +183,9 @@ pub fn resolved(place: &Place, loaded: &mut Loaded, state: State) -> OpResult<(S
     let taken = Registry::new(place.host.registry()?).taken_ports(&id);
     let allotter = Allotter::new(state, &id, taken);
     let mut giver = Giver(allotter);
-    let (stack, warnings) = resolve(&loaded.definition, &loaded.catalogue, &surroundings(place), &mut giver)?;
+    let resolved = resolve(&loaded.definition, &loaded.catalogue, &surroundings(place), &mut giver);
+    let (stack, warnings) =
+        resolved.map_err(|Unresolved { found, rest }| mistake::all(found, &rest, &loaded.definition))?;
     loaded.warnings.append(warnings);
     Ok((stack, giver.0.into_state()))
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::name::OptionName;
+use crate::diagnostic::Origin;
+use crate::profile::Value;
 use crate::recipe::{OptionValue, ResolvedPart};
 use crate::text::Text;
 
@@ -17,8 +18,31 @@ pub(super) fn texts(value: Option<&OptionValue>) -> Vec<Text> {
 /// The plain strings of a list option.
 #[must_use]
 pub fn strings(part: &ResolvedPart, option: &str) -> Vec<String> {
-    let value = option.parse::<OptionName>().ok().and_then(|name| part.options.get(&name)).map(|option| &option.value);
-    texts(value).iter().filter_map(|text| text.as_plain().map(str::to_owned)).collect()
+    entries(part, option).into_iter().map(|(text, _)| text).collect()
+}
+
+/// The plain strings of a list option, and where each was written; the option's place where that of an entry is not known.
+#[must_use]
+pub fn entries<'p>(part: &'p ResolvedPart, option: &str) -> Vec<(String, &'p Origin)> {
+    let Some(found) = part.options.get(option) else { return Vec::new() };
+    let texts = texts(Some(&found.value));
+    let written = match &found.written {
+        // A reference to a list has become several entries.
+        Some(Value::List(list)) if found.origin.is_some() && list.len() == texts.len() => list.as_slice(),
+        _ => &[],
+    };
+    let whole = place(part, option);
+    let entry = |(index, text): (usize, &Text)| {
+        let origin = written.get(index).map_or(whole, |(_, origin)| origin);
+        Some((text.as_plain()?.to_owned(), origin))
+    };
+    texts.iter().enumerate().filter_map(entry).collect()
+}
+
+/// Where an option was set; the part, for one that nobody set.
+#[must_use]
+pub fn place<'p>(part: &'p ResolvedPart, option: &str) -> &'p Origin {
+    part.options.get(option).and_then(|option| option.origin.as_ref()).unwrap_or(&part.origin)
 }
 
 /// A duration.

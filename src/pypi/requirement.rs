@@ -3,13 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
+use std::sync::Arc;
 
 use pep508_rs::{Requirement, VerbatimUrl, VersionOrUrl};
 
 use super::brought::Brought;
 use super::pin::PackageName;
+use crate::diagnostic::{Origin, Source};
 use crate::digest::Sha256;
 
 /// What a python part asks for.
@@ -69,8 +72,12 @@ pub struct Gathered {
 /// One mistake in what is required.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequirementMistake {
-    /// Where.
-    pub origin: String,
+    /// The option that led to it: `pypi`, `constraints`, `editable`, `build`.
+    pub option: &'static str,
+    /// Which of the option's entries, from 0.
+    pub entry: usize,
+    /// Where, if not in that entry but in a file that it names.
+    pub place: Option<Origin>,
     /// What, and what to do.
     pub message: String,
 }
@@ -81,9 +88,11 @@ pub struct RequirementError(pub Vec<RequirementMistake>);
 
 impl fmt::Display for RequirementError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<String> =
-            self.0.iter().map(|mistake| format!("{}: {}", mistake.origin, mistake.message)).collect();
-        f.write_str(&lines.join("\n"))
+        let line = |mistake: &RequirementMistake| match &mistake.place {
+            Some(place) => format!("{place}: {}", mistake.message),
+            None => format!("the option `{}`: {}", mistake.option, mistake.message),
+        };
+        f.write_str(&self.0.iter().map(line).collect::<Vec<_>>().join("\n"))
     }
 }
 
@@ -92,20 +101,24 @@ impl fmt::Display for RequirementError {
 /// # Errors
 /// With every mistake.
 pub fn gather(inputs: &Inputs) -> Result<Gathered, RequirementError> {
-    let mut reader = Reader::default();
-    for text in &inputs.requirements {
-        reader.line(text, "the option `pypi`", &inputs.folder, List::Requirements);
+    let mut reader = Reader { root: inputs.folder.clone(), ..Reader::default() };
+    for (entry, text) in inputs.requirements.iter().enumerate() {
+        reader.entry = ("pypi", entry);
+        reader.line(text, None, &inputs.folder, List::Requirements);
     }
-    for file in &inputs.constraints {
-        reader.file(&inputs.folder.join(file), "the option `constraints`", List::Constraints);
+    for (entry, file) in inputs.constraints.iter().enumerate() {
+        reader.entry = ("constraints", entry);
+        reader.file(&inputs.folder.join(file), None, List::Constraints);
     }
-    for folder in &inputs.editable {
-        reader.editable(&folder.display().to_string(), "the option `editable`", &inputs.folder);
+    for (entry, folder) in inputs.editable.iter().enumerate() {
+        reader.entry = ("editable", entry);
+        reader.editable(&folder.display().to_string(), None, &inputs.folder);
     }
-    for name in &inputs.build {
+    for (entry, name) in inputs.build.iter().enumerate() {
+        reader.entry = ("build", entry);
         match name.parse() {
             Ok(name) => reader.found.build.push(name),
-            Err(error) => reader.mistake("the option `build`", error.to_string()),
+            Err(error) => reader.mistake(None, error.to_string()),
         }
     }
     reader.found.build.sort();
@@ -122,19 +135,36 @@ enum List {
     Requirements,
 }
 
+/// A place in a file: the line's number beside it, since to count lines for each of many takes long.
+#[derive(Clone, Copy)]
+struct Spot<'p> {
+    number: usize,
+    place: &'p Origin,
+}
+
 #[derive(Default)]
 struct Reader {
     found: Gathered,
     mistakes: Vec<RequirementMistake>,
     seen: BTreeSet<(PathBuf, List)>,
+    /// What files are named relative to.
+    root: PathBuf,
+    /// The option and which of its entries is read.
+    entry: (&'static str, usize),
 }
 
 impl Reader {
-    fn mistake(&mut self, origin: &str, message: impl Into<String>) {
-        self.mistakes.push(RequirementMistake { origin: origin.to_owned(), message: message.into() });
+    fn mistake(&mut self, spot: Option<Spot<'_>>, message: impl Into<String>) {
+        let (option, entry) = self.entry;
+        self.mistakes.push(RequirementMistake {
+            option,
+            entry,
+            place: spot.map(|spot| spot.place.clone()),
+            message: message.into(),
+        });
     }
 
-    fn file(&mut self, path: &Path, origin: &str, into: List) {
+    fn file(&mut self, path: &Path, spot: Option<Spot<'_>>, into: List) {
         let path = normal(path);
         if !self.seen.insert((path.clone(), into)) {
             return;
@@ -148,25 +178,29 @@ impl Reader {
                     error.to_string()
                 };
                 return self
-                    .mistake(origin, format!("the file {} {why}; correct the path or make the file", path.display()));
+                    .mistake(spot, format!("the file {} {why}; correct the path or make the file", path.display()));
             }
         };
         if !self.found.files.contains(&path) {
             self.found.files.push(path.clone());
         }
         let folder = path.parent().unwrap_or(&path).to_owned();
-        for (number, line) in logical_lines(&text) {
-            self.line(&line, &format!("{}:{number}", path.display()), &folder, into);
+        let name = path.strip_prefix(&self.root).unwrap_or(&path).display().to_string();
+        let lines = logical_lines(&text);
+        let source = Arc::new(Source { name, text, folder: Some(folder.clone()) });
+        for (number, span, line) in lines {
+            let place = Origin::new(&source, span);
+            self.line(&line, Some(Spot { number, place: &place }), &folder, into);
         }
     }
 
-    fn line(&mut self, text: &str, origin: &str, folder: &Path, into: List) {
+    fn line(&mut self, text: &str, spot: Option<Spot<'_>>, folder: &Path, into: List) {
         let text = text.trim();
         if text.is_empty() {
             return;
         }
         if text.starts_with('-') {
-            return self.option(text, origin, folder, into);
+            return self.option(text, spot, folder, into);
         }
         let (text, hashes) = without_hashes(text);
         let local = text.starts_with(['.', '/', '~']) || text.starts_with("file:");
@@ -179,62 +213,66 @@ impl Reader {
                     "`{text}` is a path; use a source folder in place with `-e {text}`, or put wheels into a folder of find-links in pip.conf"
                 )
             };
-            return self.mistake(origin, message);
+            return self.mistake(spot, message);
         }
         let requirement: Requirement<VerbatimUrl> = match Requirement::from_str(&text) {
             Ok(requirement) => requirement,
             Err(error) => {
                 let first = error.to_string().lines().next().unwrap_or_default().to_owned();
-                return self.mistake(origin, format!("`{text}` is no requirement: {}", first.to_lowercase()));
+                return self.mistake(spot, format!("`{text}` is no requirement: {}", first.to_lowercase()));
             }
         };
         if matches!(requirement.version_or_url, Some(VersionOrUrl::Url(_))) {
-            return self.mistake(origin, DIRECT);
+            return self.mistake(spot, DIRECT);
         }
         match (requirement.name.as_ref().parse::<PackageName>(), hashes) {
             (Ok(name), Ok(hashes)) if !hashes.is_empty() => self.found.hashes.entry(name).or_default().extend(hashes),
-            (Err(error), _) => return self.mistake(origin, error.to_string()),
+            (Err(error), _) => return self.mistake(spot, error.to_string()),
             (_, Err(word)) => {
-                return self.mistake(origin, format!("`--hash={word}` is no sha256 digest; only these are compared"));
+                return self.mistake(spot, format!("`--hash={word}` is no sha256 digest; only these are compared"));
             }
             (Ok(_), Ok(_)) => {}
         }
-        let line = Line { text, origin: origin.to_owned() };
+        let origin = match spot {
+            Some(spot) => format!("{}:{}", spot.place.source.name, spot.number),
+            None => format!("the option `{}`", self.entry.0),
+        };
+        let line = Line { text, origin };
         match into {
             List::Requirements => self.found.requirements.push(line),
             List::Constraints => self.found.constraints.push(line),
         }
     }
 
-    fn option(&mut self, text: &str, origin: &str, folder: &Path, into: List) {
+    fn option(&mut self, text: &str, spot: Option<Spot<'_>>, folder: &Path, into: List) {
         let (option, value) = split_option(text);
         match option {
             "-r" | "--requirement" | "-c" | "--constraint" if value.contains("://") => {
-                self.mistake(origin, "a requirement file is read from disk only; fetch it and name the file");
+                self.mistake(spot, "a requirement file is read from disk only; fetch it and name the file");
             }
-            "-r" | "--requirement" => self.file(&folder.join(value), origin, into),
-            "-c" | "--constraint" => self.file(&folder.join(value), origin, List::Constraints),
-            "-e" | "--editable" => self.editable(value, origin, folder),
+            "-r" | "--requirement" => self.file(&folder.join(value), spot, into),
+            "-c" | "--constraint" => self.file(&folder.join(value), spot, List::Constraints),
+            "-e" | "--editable" => self.editable(value, spot, folder),
             "--pre" => self.found.prerelease = true,
             // What these ask for holds here in any case.
             "--only-binary" | "--prefer-binary" | "--require-hashes" => {}
             "--no-binary" => {
-                self.mistake(origin, format!("builds from source are named in the part: build = [\"{value}\"]"))
+                self.mistake(spot, format!("builds from source are named in the part: build = [\"{value}\"]"))
             }
             "-i" | "--index-url" | "--extra-index-url" | "-f" | "--find-links" | "--no-index" | "--trusted-host" => {
                 self.mistake(
-                    origin,
+                    spot,
                     format!("`{option}` says where packages come from; that belongs to pip.conf or uv.toml"),
                 );
             }
             _ => self
-                .mistake(origin, format!("`{option}` is no option of requirement files that is known here; remove it")),
+                .mistake(spot, format!("`{option}` is no option of requirement files that is known here; remove it")),
         }
     }
 
-    fn editable(&mut self, text: &str, origin: &str, folder: &Path) {
+    fn editable(&mut self, text: &str, spot: Option<Spot<'_>>, folder: &Path) {
         if text.contains("://") || text.starts_with("git+") {
-            return self.mistake(origin, "only a folder can be used in place; clone it and name the folder");
+            return self.mistake(spot, "only a folder can be used in place; clone it and name the folder");
         }
         let (path, extras) = match text.strip_suffix(']').and_then(|text| text.rsplit_once('[')) {
             Some((path, extras)) => (path, extras),
@@ -242,7 +280,7 @@ impl Reader {
         };
         let path = normal(&folder.join(path));
         if !path.is_dir() {
-            return self.mistake(origin, format!("the source folder {} is not there", path.display()));
+            return self.mistake(spot, format!("the source folder {} is not there", path.display()));
         }
         let mut extras: Vec<String> =
             extras.split(',').map(str::trim).filter(|extra| !extra.is_empty()).map(ToOwned::to_owned).collect();
@@ -278,26 +316,32 @@ fn split_option(text: &str) -> (&str, &str) {
     (text, "")
 }
 
-/// Lines with their numbers, those that end in `\` joined, comments dropped.
-fn logical_lines(text: &str) -> Vec<(usize, String)> {
-    let mut lines: Vec<(usize, String)> = Vec::new();
+/// Lines with their numbers and places, those that end in `\` joined, comments dropped.
+fn logical_lines(text: &str) -> Vec<(usize, Range<usize>, String)> {
+    let mut lines: Vec<(usize, Range<usize>, String)> = Vec::new();
     let mut open = false;
-    for (index, raw) in text.lines().enumerate() {
+    let mut end = 0;
+    for (index, raw) in text.split_inclusive('\n').enumerate() {
+        let begin = end + raw.len() - raw.trim_start().len();
+        end += raw.len();
         let (plain, goes_on) = match raw.trim_end().strip_suffix('\\') {
             Some(plain) => (plain, true),
             None => (raw, false),
         };
         let plain = without_comment(plain);
         match lines.last_mut().filter(|_| open) {
-            Some((_, line)) => {
+            Some((_, _, line)) => {
                 line.push(' ');
                 line.push_str(plain.trim());
             }
-            None => lines.push((index + 1, plain.trim().to_owned())),
+            None => {
+                let plain = plain.trim();
+                lines.push((index + 1, begin..begin + plain.len(), plain.to_owned()));
+            }
         }
         open = goes_on;
     }
-    lines.retain(|(_, line)| !line.is_empty());
+    lines.retain(|(.., line)| !line.is_empty());
     lines
 }
 
@@ -389,7 +433,24 @@ mod tests {
         ];
         let error = gather(&Inputs { build: vec!["a b".to_owned()], ..inputs(folder.path(), &wrong) }).unwrap_err();
         assert_eq!(error.0.len(), wrong.len() + 1, "{error}");
+        let entries: Vec<usize> = error.0.iter().map(|mistake| mistake.entry).collect();
+        assert_eq!(entries, (0..wrong.len()).chain([0]).collect::<Vec<_>>());
+        assert_eq!(error.0.last().map(|mistake| mistake.option), Some("build"));
         assert!(!error.to_string().contains("pw@"), "{error}");
         assert!(error.to_string().contains("none.txt is not there"), "{error}");
+    }
+
+    #[test]
+    fn a_mistake_in_a_file_stands_in_that_file() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::write(folder.path().join("a.txt"), "flask\n  numpy >>1 # ä\n-r b.txt\n").unwrap();
+        let error = gather(&inputs(folder.path(), &["gunicorn", "-r a.txt"])).unwrap_err();
+        let places = error.0.iter().map(|mistake| {
+            let place = mistake.place.as_ref().unwrap();
+            (mistake.entry, place.to_string(), &place.source.text[place.span.clone()])
+        });
+        let places: Vec<_> = places.collect();
+        assert_eq!(places, [(1, "a.txt:2:3".to_owned(), "numpy >>1"), (1, "a.txt:3:1".to_owned(), "-r b.txt")]);
+        assert!(error.to_string().starts_with("a.txt:2:3: `numpy >>1` is no requirement"), "{error}");
     }
 }

@@ -37,6 +37,6 @@ mod value;
 pub use catalogue::Catalogue;
 pub use explain::{Explained, explain};
 pub use parse::parse;
-pub use resolve::{Allot, Surroundings, resolve};
+pub use resolve::{Allot, Surroundings, Unresolved, resolve};
 pub use service::{marked_path, text_of_path};
 pub use stack::{Edge, EdgeKind, FilePart, OptionValue, ResolvedOption, ResolvedPart, SourceTree, Stack};

@@ -48,6 +48,21 @@ pub struct Surroundings<'a> {
     pub home: Option<PathBuf>,
 }
 
+/// A definition that says something wrong.
+#[derive(Debug)]
+pub struct Unresolved {
+    /// What is wrong.
+    pub found: Diagnostics,
+    /// All that could be resolved, to look for more mistakes in: an option that is wrong has no value in it.
+    pub rest: Box<Stack>,
+}
+
+impl From<Unresolved> for Diagnostics {
+    fn from(unresolved: Unresolved) -> Self {
+        unresolved.found
+    }
+}
+
 /// Resolves a definition. The diagnostics beside the stack are warnings.
 ///
 /// # Errors
@@ -57,7 +72,7 @@ pub fn resolve(
     catalogue: &Catalogue,
     surroundings: &Surroundings<'_>,
     allot: &mut dyn Allot,
-) -> Result<(Stack, Diagnostics), Diagnostics> {
+) -> Result<(Stack, Diagnostics), Unresolved> {
     let mut wrong = Diagnostics::default();
     let layers = Layers::new(definition);
     let parts = select(definition, catalogue, &layers, &mut wrong);
@@ -77,10 +92,7 @@ pub fn resolve(
     let facts_required = require::check(&mut evaluator);
 
     let Evaluator { wrong, vars_used, secret_vars, edges, slots, .. } = evaluator;
-    let wrong = in_order(wrong, &world.layers);
-    if wrong.has_errors() {
-        return Err(wrong);
-    }
+    let found = in_order(wrong, &world.layers);
     let spare = spare(&world, &edges);
     for (part, edges) in edges.into_iter().enumerate() {
         let edges = edges.into_iter().filter(|((_, to), _)| !spare.contains(to));
@@ -102,7 +114,10 @@ pub fn resolve(
         secret_vars,
         facts_required,
     };
-    Ok((stack, wrong))
+    if found.has_errors() {
+        return Err(Unresolved { found, rest: Box::new(stack) });
+    }
+    Ok((stack, found))
 }
 
 /// The parts that wait until pinning needs them. One whose object is referred to by more than those for which it is brought is
@@ -155,7 +170,7 @@ fn finish(world: &World<'_>, part: usize, body: Body, services: Vec<ServiceSpec>
     let active = &world.parts[part];
     let mut values = slots.into_iter().map(|slot| match slot {
         Slot::Done(value) => value,
-        // Never here: a failure is an error, and errors have ended this.
+        // A failure was told: whoever takes this stack looks for mistakes only.
         Slot::Empty | Slot::Busy | Slot::Failed => OptionValue::None,
     });
     let mut made = ResolvedPart { services, ..body.part };

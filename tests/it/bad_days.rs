@@ -31,8 +31,19 @@ restart = "sometimes"
 recipe = "command"
 command = ["${bb.port}", "${b.prt}"]
 needs = ["dd"]
+[parts.py]
+recipe = "python"
+pypi = [
+    "numpy",
+    "flask >>3",
+]
+[parts.pz]
+recipe = "python"
+python = "abc"
+pypi = ["-r none.txt", "-r some.txt", "x @ https://user:canary-word@h/x"]
 "#,
     );
+    life.sandbox.write("some.txt", "numpy\nflask >>2 # no\n");
     assert_snapshot!(life.run(&["plan"]).text(), @r#"
     ------- stderr -------
     error: there is no recipe called `comand`
@@ -96,6 +107,36 @@ needs = ["dd"]
        |
     15 | needs = ["dd"]
        |          ^^^^
+
+    error: `flask >>3` is no requirement: no such comparison operator ">>", must be one of ~= == != <= >= < > ===
+      --> jove.toml:20:5
+       |
+    20 |     "flask >>3",
+       |     ^^^^^^^^^^^
+
+    error: `pz.python`: `abc` says no Python: write a version (`3.12`), a range (`>=3.9,<3.14`) or the path of an interpreter
+      --> jove.toml:24:10
+       |
+    24 | python = "abc"
+       |          ^^^^^
+
+    error: the file [WORK]/none.txt is not there; correct the path or make the file
+      --> jove.toml:25:9
+       |
+    25 | pypi = ["-r none.txt", "-r some.txt", "x @ https://****************@h/x"]
+       |         ^^^^^^^^^^^^^
+
+    error: a lock names content, never hosts, so a direct address or a repository cannot be required; put the file where find-links or an index of pip.conf or uv.toml has it, or use a clone in place with `-e FOLDER`
+      --> jove.toml:25:39
+       |
+    25 | pypi = ["-r none.txt", "-r some.txt", "x @ https://****************@h/x"]
+       |                                       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    error: `flask >>2` is no requirement: no such comparison operator ">>", must be one of ~= == != <= >= < > ===
+     --> some.txt:2:1
+      |
+    2 | flask >>2 # no
+      | ^^^^^^^^^
     ------- exit 1 -------
     "#);
     assert_eq!(life.run(&["install"]).code(1).stderr(), life.run(&["plan"]).code(1).stderr());

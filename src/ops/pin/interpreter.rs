@@ -44,16 +44,19 @@ struct Software<'a> {
 }
 
 /// The interpreter of a part; what was found is kept in the state.
-pub(super) fn find(pinning: &Pinning<'_>, part: &ResolvedPart, pinned: &mut Pinned) -> OpResult<Found> {
-    let wanted = text(part, "python").unwrap_or_else(|| ">=3.9".to_owned());
-    let wanted: PythonRange = wanted.parse().map_err(|error| OpError::failed(format!("`{}`: {error}", part.name)))?;
-    let chosen = match of_conda(pinning, part, &wanted)? {
-        None => choose(pinning, part, &wanted, pinned)?,
+pub(super) fn find(
+    pinning: &Pinning<'_>,
+    part: &ResolvedPart,
+    wanted: &PythonRange,
+    pinned: &mut Pinned,
+) -> OpResult<Found> {
+    let chosen = match of_conda(pinning, part, wanted)? {
+        None => choose(pinning, part, wanted, pinned)?,
         Some(conda) => Chosen::Software(conda),
     };
     match chosen {
-        Chosen::Host(known) => of_host(pinning, part, &wanted, known.map(|known| *known), pinned),
-        Chosen::Software(software) => of_object(pinning, part, &software, &wanted, pinned),
+        Chosen::Host(known) => of_host(pinning, part, wanted, known.map(|known| *known), pinned),
+        Chosen::Software(software) => of_object(pinning, part, &software, wanted, pinned),
     }
 }
 

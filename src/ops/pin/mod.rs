@@ -1,9 +1,10 @@
 //! Pins every outside byte of a stack: from the lock where it has them, else resolved and added to it.
 //!
-//! [`python`] for Python parts, whose [`interpreter`] may be one of packages; [`packages`] for what other providers serve;
+//! [`python`] for Python parts, which are [`asked`] first and whose [`interpreter`] may be one of packages; [`packages`] for what other providers serve;
 //! [`kept`] is what the cache remembers of both, [`tool`] what it has of Pythons that are not this machine's.
 
 mod archives;
+pub(super) mod asked;
 mod checkouts;
 pub(super) mod interpreter;
 mod kept;
@@ -20,6 +21,7 @@ use crate::digest::Digest;
 use crate::lock::{Inputs as LockInputs, Lock};
 use crate::name::PartName;
 use crate::ops::error::{OpError, OpResult};
+use crate::ops::pin::asked::Asked;
 use crate::ops::place::Place;
 use crate::ops::prepare::{Loaded, Wishes};
 use crate::plan::{ResolvedPackages, ResolvedPython};
@@ -41,6 +43,8 @@ pub struct Pinning<'a> {
     pub wishes: &'a Wishes,
     /// Who hears of it.
     pub report: &'a Reporter,
+    /// What each Python part asks for.
+    pub asked: &'a BTreeMap<PartName, Asked>,
     /// Lists of Debian packages that were read for a part, for the next ones.
     pub lists: &'a Lists,
 }
@@ -65,7 +69,7 @@ pub struct Pinned {
 /// Pins.
 ///
 /// # Errors
-/// If no interpreter or provider fits, requirements are wrong, or they cannot be resolved.
+/// If no interpreter or provider fits, or requirements cannot be resolved.
 pub fn pin(pinning: &Pinning<'_>, lock: Lock, state: State) -> OpResult<Pinned> {
     let mut pinned = Pinned {
         lock,

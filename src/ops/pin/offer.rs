@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
+use crate::diagnostic::Diagnostics;
 use crate::host::Host;
 use crate::name::OptionName;
 use crate::ops::error::{OpError, OpResult};
-use crate::ops::pin::{archives, checkouts, text};
+use crate::ops::pin::{archives, asked, checkouts};
 use crate::plan::value::{is_word, shown, strings};
 use crate::profile::{Setting, Value};
 use crate::provider::conda::wanted::Wanted;
 use crate::provider::deb::source::{Source, written};
 use crate::provider::deb::{Cure, Packages};
 use crate::provider::{self, HostPrograms, Request, conda};
-use crate::pypi::PythonRange;
 use crate::recipe::{OptionValue, ResolvedPart};
 
 /// A part that offers.
@@ -87,8 +87,7 @@ fn wrong_conda(error: conda::CondaError) -> OpError {
 
 /// The Python that a part wants, as conda is asked for it.
 fn python(part: &ResolvedPart) -> OpResult<String> {
-    let wanted = text(part, "python").unwrap_or_else(|| ">=3.9".to_owned());
-    let wanted: PythonRange = wanted.parse().map_err(|error| OpError::failed(format!("`{}`: {error}", part.name)))?;
+    let wanted = asked::python(part).map_err(Diagnostics::from)?;
     Ok(format!("python {}", wanted.for_conda().unwrap_or_default()))
 }
 

@@ -8,9 +8,8 @@ use crate::lock::{Inputs as LockInputs, Lock, Pin, PinFile, Resolution};
 use crate::net::{Cache, Client};
 use crate::ops::error::{OpError, OpResult, at};
 use crate::ops::pin::interpreter::{self, Found};
-use crate::ops::pin::{Pinned, Pinning, kept, offer, upgrades, wants_resolution};
+use crate::ops::pin::{Pinned, Pinning, kept, upgrades, wants_resolution};
 use crate::plan::ResolvedPython;
-use crate::plan::value::strings;
 use crate::platform::Platform;
 use crate::progress::Event;
 use crate::pypi::{self, Chooser, Gathered, Index, Interpreter, Kit, Upgrade, Uv};
@@ -26,8 +25,11 @@ pub(super) struct PinnedPython {
 /// Pins one part; what had to be resolved is added to the lock.
 pub(super) fn pin(pinning: &Pinning<'_>, part: &ResolvedPart, pinned: &mut Pinned) -> OpResult<PinnedPython> {
     let platform = Platform::current();
-    let Found { interpreter, from, brings } = interpreter::find(pinning, part, pinned)?;
-    let mut gathered = gather(pinning, part)?;
+    let Some(asked_for) = pinning.asked.get(&part.name) else {
+        return Err(OpError::failed(format!("what `{}` asks for was not read", part.name)));
+    };
+    let Found { interpreter, from, brings } = interpreter::find(pinning, part, &asked_for.python, pinned)?;
+    let mut gathered = asked_for.gathered.clone();
     let asked = lock_inputs(&interpreter, &gathered, &brings)?;
     if wants_resolution(pinning.wishes, part, &pinned.lock, &platform, &asked)? {
         interpreter::ready(pinning, part, &interpreter, &from, pinned)?;
@@ -46,25 +48,6 @@ pub(super) fn pin(pinning: &Pinning<'_>, part: &ResolvedPart, pinned: &mut Pinne
         inputs: gathered.files,
         resolved: ResolvedPython { interpreter, from, packages, editable: gathered.editable, build: gathered.build },
     })
-}
-
-fn gather(pinning: &Pinning<'_>, part: &ResolvedPart) -> OpResult<Gathered> {
-    let inputs = pypi::Inputs {
-        folder: folder_of(pinning, part),
-        requirements: [strings(part, "pypi"), offer::pip_words(part, &pinning.stack.project.folder)?].concat(),
-        constraints: strings(part, "constraints").into_iter().map(PathBuf::from).collect(),
-        editable: strings(part, "editable").into_iter().map(PathBuf::from).collect(),
-        build: strings(part, "build"),
-    };
-    pypi::gather(&inputs)
-        .map_err(|error| OpError::failed(error).context(format!("the requirements of `{}`", part.name)))
-}
-
-/// Requirement files are named relative to the file that names them.
-fn folder_of(pinning: &Pinning<'_>, part: &ResolvedPart) -> PathBuf {
-    let origin = "pypi".parse().ok().and_then(|name: crate::name::OptionName| part.options.get(&name)?.origin.clone());
-    let folder = origin.and_then(|origin| origin.source.folder.clone());
-    folder.unwrap_or_else(|| pinning.stack.project.folder.clone())
 }
 
 /// What the answer depends on: the requirements, the interpreter's minor version, and what it has already.

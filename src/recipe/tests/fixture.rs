@@ -131,7 +131,7 @@ impl Fixture {
             vars: &self.vars,
             home: Some("/home/u".into()),
         };
-        resolve(&definition, &catalogue, &surroundings, counter)
+        Ok(resolve(&definition, &catalogue, &surroundings, counter)?)
     }
 
     pub(super) fn resolve(&self) -> Result<Stack, Diagnostics> {

@@ -35,7 +35,7 @@ fn install(profile: &str, project: Option<PathBuf>) -> Result<(Stack, Diagnostic
         vars: &vars,
         home: Some("/home/u".into()),
     };
-    resolve(&definition, &catalogue, &surroundings, &mut Counter::default())
+    Ok(resolve(&definition, &catalogue, &surroundings, &mut Counter::default())?)
 }
 
 #[test]

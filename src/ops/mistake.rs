@@ -1,0 +1,41 @@
+//! What is wrong with a stack beyond its values: what Python parts ask for.
+//!
+//! It is looked for in all that could be resolved, so that one run tells of every mistake.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::name::PartName;
+use crate::ops::pin::asked::{self, Asked};
+use crate::profile::Definition;
+use crate::recipe::Stack;
+
+/// Looks for what is wrong, and gives what each Python part asks for. Asks nothing of the network.
+///
+/// # Errors
+/// Everything that is wrong, in the order of the layers and of their lines.
+pub(super) fn none(stack: &Stack, definition: &Definition) -> Result<BTreeMap<PartName, Asked>, Diagnostics> {
+    asked::read(stack).map_err(|found| in_order(found, definition))
+}
+
+/// What was found already, with everything else that is wrong in the rest of the stack.
+pub(super) fn all(mut found: Diagnostics, rest: &Stack, definition: &Definition) -> Diagnostics {
+    if let Err(more) = asked::read(rest) {
+        found.append(more);
+    }
+    in_order(found, definition)
+}
+
+/// Mistakes in the order of the layers and of their lines, each once; those without a place first.
+fn in_order(mut found: Diagnostics, definition: &Definition) -> Diagnostics {
+    let place = |said: &Diagnostic| {
+        let origin = &said.labels.first()?.origin;
+        // A source without its logins is another one of the same name.
+        let by_name = || definition.layers.iter().position(|layer| layer.source.name == origin.source.name);
+        let layer = definition.layer_of(origin).or_else(by_name).unwrap_or(usize::MAX);
+        Some((layer, origin.source.name.clone(), origin.span.start))
+    };
+    found.0.sort_by_cached_key(|said| (said.severity == Severity::Warning, place(said)));
+    found.0.dedup();
+    found
+}
