@@ -15,6 +15,7 @@ use crate::lock::Lock;
 use crate::name::{OptionName, PartName};
 use crate::ops::error::{OpError, OpResult, at};
 use crate::ops::install::processors;
+use crate::ops::mistake::Sound;
 use crate::ops::pin::{self, Pinned, Pinning};
 use crate::ops::place::Place;
 use crate::ops::{format, mistake, program, refusal, stamp};
@@ -135,8 +136,7 @@ pub fn prepare(place: &Place, wishes: &Wishes, report: &Reporter) -> OpResult<Pr
     check_wishes(&stack, wishes)?;
     refusal::check(&stack, place)?;
     // Before anything is asked for: these are the user's mistakes.
-    let mut graph_of_stack = graph(&stack)?;
-    let asked = mistake::none(&stack, &loaded.definition)?;
+    let Sound { graph: mut graph_of_stack, asked } = mistake::none(&stack, &loaded.definition)?;
     let lock_path = lock_path(place);
     let lock = Lock::read(&lock_path)?.unwrap_or_default();
     let lists = Lists::default();

@@ -41,6 +41,14 @@ pypi = [
 recipe = "python"
 python = "abc"
 pypi = ["-r none.txt", "-r some.txt", "x @ https://user:canary-word@h/x"]
+[parts.d]
+recipe = "command"
+command = ["/bin/true"]
+needs = ["e"]
+[parts.e]
+recipe = "command"
+command = ["/bin/true"]
+needs = ["d"]
 "#,
     );
     life.sandbox.write("some.txt", "numpy\nflask >>2 # no\n");
@@ -107,6 +115,7 @@ pypi = ["-r none.txt", "-r some.txt", "x @ https://user:canary-word@h/x"]
        |
     15 | needs = ["dd"]
        |          ^^^^
+    hint: did you mean `d`?
 
     error: `flask >>3` is no requirement: no such comparison operator ">>", must be one of ~= == != <= >= < > ===
       --> jove.toml:20:5
@@ -131,6 +140,18 @@ pypi = ["-r none.txt", "-r some.txt", "x @ https://user:canary-word@h/x"]
        |
     25 | pypi = ["-r none.txt", "-r some.txt", "x @ https://****************@h/x"]
        |                                       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    error: parts wait for each other, so none can start first: `d → e → d`
+      --> jove.toml:29:10
+       |
+    29 | needs = ["e"]
+       |          ^^^ `d` starts after `e`
+       |
+      ::: jove.toml:33:10
+       |
+    33 | needs = ["d"]
+       |          --- `e` starts after `d`
+    hint: take one of them out of `needs`
 
     error: `flask >>2` is no requirement: no such comparison operator ">>", must be one of ~= == != <= >= < > ===
      --> some.txt:2:1
