@@ -304,15 +304,6 @@ impl Evaluator<'_, '_> {
         Ok(Some(SourceTree { from, object, to, origin: self.said_by(part, &form.from) }))
     }
 
-    /// Where the option was set that a text consists of: that is what a user can change.
-    pub(super) fn said_by(&self, part: usize, (value, origin): &Written) -> Option<Origin> {
-        let Value::String(text) = value else { return Some(origin.clone()) };
-        let name = text.strip_prefix("${.").and_then(|rest| rest.strip_suffix('}'))?;
-        let active = &self.world.parts[part];
-        let chosen = &active.chosen[active.recipe.option_index(name)?];
-        chosen.value.as_ref().filter(|_| !chosen.is_default).map(|(_, origin)| (*origin).clone())
-    }
-
     /// A text without secrets or objects.
     pub(super) fn plain(&mut self, place: &Place<'_>, written: &Written, what: &str) -> Result<String, Failed> {
         match self.written(place, &OptionType::String, written)? {

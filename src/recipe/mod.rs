@@ -21,6 +21,7 @@ mod read;
 mod reference;
 mod require;
 pub mod resolve;
+mod said;
 pub mod schema;
 mod select;
 mod service;

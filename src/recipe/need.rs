@@ -175,7 +175,8 @@ pub(super) fn add_written(
                         wrong.push(Diagnostic::error(said).at(&need.origin, ""));
                     }
                     Ok((owner, needs)) => {
-                        if needs.is_empty() {
+                        // A service with a mistake, which was told, is not there either.
+                        if needs.is_empty() && !wrong.has_errors() {
                             let said = format!("part `{}` has no service, so needing it orders nothing", need.part);
                             wrong.push(Diagnostic::warning(said).at(&need.origin, ""));
                         }

@@ -35,7 +35,7 @@ pub(super) struct Serving {
 impl Evaluator<'_, '_> {
     /// How a form's service is served.
     pub(super) fn serving(&mut self, place: &Place<'_>, form: &ServiceForm) -> Result<Serving, Failed> {
-        let listens = self.plain_list(place, form.listens.as_ref(), "an address to listen on");
+        let listens = self.listens(place, form.listens.as_ref());
         let sockets = self.sockets(place, form.sockets.as_ref());
         let overlap = self.truth(place, form.overlap.as_ref());
         let reload = self.reload(place, form.reload.as_ref());
@@ -63,6 +63,23 @@ impl Evaluator<'_, '_> {
             limits: limits?,
             writes: writes?,
         })
+    }
+
+    /// The addresses of a service: one that cannot be read would not be looked at before something starts.
+    fn listens(&mut self, place: &Place<'_>, written: Option<&Written>) -> Result<Vec<String>, Failed> {
+        let listens = self.plain_list(place, written, "an address to listen on")?;
+        let Some(written) = written else { return Ok(listens) };
+        let origins = self.said_entries(place.part, written);
+        let origins = if origins.len() == listens.len() { origins.as_slice() } else { &[] };
+        let mut is_failed = false;
+        for (index, text) in listens.iter().enumerate() {
+            if let Err(error) = Address::check(text) {
+                let origin = origins.get(index).unwrap_or(&written.1);
+                self.say(place, Diagnostic::error(error.to_string()).at(origin, ""));
+                is_failed = true;
+            }
+        }
+        if is_failed { Err(Failed) } else { Ok(listens) }
     }
 
     /// Whether several processes can serve what is listened on.

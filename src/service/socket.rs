@@ -79,6 +79,21 @@ impl FromStr for Address {
     }
 }
 
+impl Address {
+    /// Whether a program that opens its sockets itself may listen there: it may also know a host by its name, or `*` for all.
+    ///
+    /// # Errors
+    /// If it is no address.
+    pub fn check(text: &str) -> Result<(), AddressError> {
+        let Err(error) = text.parse::<Self>() else { return Ok(()) };
+        let (host, port) = text.rsplit_once(':').unwrap_or_default();
+        let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
+        let is_letter = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        let is_name = host.contains(|c: char| c.is_ascii_alphabetic()) && host.chars().all(is_letter);
+        if is_port && (is_name || ["", "*"].contains(&host)) { Ok(()) } else { Err(error) }
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -105,6 +120,16 @@ mod tests {
             ("127.0.0.1", None),
         ] {
             assert_eq!(text.parse::<Address>().ok().map(|address| address.to_string()).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn programs_know_more_addresses() {
+        for text in ["127.0.0.1:80", "[::1]:80", "::1:80", "*:80", ":80", "web.example.org:80", "unix:/a"] {
+            assert_eq!(Address::check(text), Ok(()), "{text}");
+        }
+        for text in ["nonsense", "127.0.0.1:99999", "h:0", "h:", "300.0.0.1:80", "unix:a:80", "http://h:80", ""] {
+            assert!(Address::check(text).is_err(), "{text}");
         }
     }
 }

@@ -23,6 +23,9 @@ type = "bool"
 default = false
 [options.ready]
 type = "table"
+[options.listens]
+type = "list"
+default = []
 [options.source]
 type = "path"
 [options.files]
@@ -70,7 +73,7 @@ reload = "HUP"
 restart = { policy = "on-failure", burst = 3 }
 watch = ["${.source}"]
 urls = ["http://h:${.port}/"]
-listens = ["h:${.port}"]
+listens = ["h:${.port}", "${.listens}"]
 log = { max_bytes = "1MiB", keep = 2 }
 [[service]]
 name = "worker"
@@ -337,6 +340,10 @@ fn commands_and_tables_of_services_are_checked() {
         ("vars = { 'A=B' = 'x' }", "`A=B` is no name of a process variable"),
         ("vars = { A = ['x'] }", "process variable `A` must be a text, but is a list"),
         ("args = [['x']]", "must be"),
+        ("listens = ['unix:/a',\n'nonsense']", "`nonsense` is no address to listen on"),
+        ("listens = ['unix:/a',\n'nonsense']", "jove.toml:4:1 'nonsense' <>"),
+        ("listens = ['127.0.0.1:99999']", "`127.0.0.1:99999` is no address to listen on"),
+        ("listens = ['unix:a']", "`unix:a` is no address to listen on"),
     ] {
         let wrong = site(options).wrong();
         assert!(wrong.to_lowercase().contains(&expected.to_lowercase()), "{options}: {wrong}");
