@@ -1,16 +1,19 @@
-//! What is wrong with a stack beyond its values: circles, and what Python parts ask for.
+//! What is wrong with a stack beyond its values: circles, what Python parts ask for, files that are not there.
 //!
 //! It is looked for in all that could be resolved, so that one run tells of every mistake.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::diagnostic::{Diagnostic, Diagnostics, Origin, Severity};
 use crate::graph::Graph;
 use crate::name::PartName;
 use crate::ops::pin::asked::{self, Asked};
 use crate::ops::prepare;
+use crate::plan::source;
+use crate::plan::value::entries;
 use crate::profile::Definition;
-use crate::recipe::Stack;
+use crate::recipe::{ResolvedPart, Stack};
 
 /// What is known of a stack in which nothing is wrong.
 pub(super) struct Sound {
@@ -25,25 +28,48 @@ pub(super) struct Sound {
 /// # Errors
 /// Everything that is wrong, in the order of the layers and of their lines.
 pub(super) fn none(stack: &Stack, definition: &Definition) -> Result<Sound, Diagnostics> {
-    look(stack).map_err(|found| in_order(found, definition))
+    look(stack, definition).map_err(|found| in_order(found, definition))
 }
 
 /// What was found already, with everything else that is wrong in the rest of the stack.
 pub(super) fn all(mut found: Diagnostics, rest: &Stack, definition: &Definition) -> Diagnostics {
-    if let Err(more) = look(rest) {
+    if let Err(more) = look(rest, definition) {
         found.append(more);
     }
     in_order(found, definition)
 }
 
-fn look(stack: &Stack) -> Result<Sound, Diagnostics> {
-    match (prepare::graph(stack), asked::read(stack)) {
-        (Ok(graph), Ok(asked)) => Ok(Sound { graph, asked }),
+fn look(stack: &Stack, definition: &Definition) -> Result<Sound, Diagnostics> {
+    let (graph, asked) = (prepare::graph(stack), asked::read(stack));
+    let wrong = missing(stack, definition);
+    match (graph, asked) {
+        (Ok(graph), Ok(asked)) if !wrong.has_errors() => Ok(Sound { graph, asked }),
         (graph, asked) => {
-            let all = graph.err().into_iter().chain(asked.err());
+            let all = graph.err().into_iter().chain(asked.err()).chain([wrong]);
             Err(Diagnostics(all.flat_map(|some| some.0).collect()))
         }
     }
+}
+
+/// The files and folders that a part's object is made of, and where each was said.
+pub(super) fn sources(part: &ResolvedPart) -> Vec<(PathBuf, &Origin)> {
+    let copied = part.sources.iter().filter(|source| source.object.is_none());
+    let copied = copied.map(|source| (source.from.clone(), source.origin.as_ref().unwrap_or(&part.origin)));
+    let read = if part.action == "step" { entries(part, "inputs") } else { Vec::new() };
+    copied.chain(read.into_iter().map(|(path, origin)| (PathBuf::from(path), origin))).collect()
+}
+
+/// Sources that are not there.
+fn missing(stack: &Stack, definition: &Definition) -> Diagnostics {
+    let sources = stack.parts.values().flat_map(|part| sources(part).into_iter().map(move |source| (part, source)));
+    let absent = sources.filter(|(_, (path, _))| !source::is_there(path, &definition.project));
+    Diagnostics(absent.map(|(part, (path, origin))| absence(part, &path, origin)).collect())
+}
+
+/// That a source is not there.
+pub(super) fn absence(part: &ResolvedPart, path: &Path, origin: &Origin) -> Diagnostic {
+    let said = format!("the file or folder {} of part `{}` is not there", path.display(), part.name);
+    Diagnostic::error(said).at(origin, "")
 }
 
 /// Mistakes in the order of the layers and of their lines, each once; those without a place first.

@@ -4,7 +4,7 @@
 //! for the caller to write or to drop.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::digest::Digest;
@@ -20,7 +20,6 @@ use crate::ops::pin::{self, Pinned, Pinning};
 use crate::ops::place::Place;
 use crate::ops::{format, mistake, program, refusal, stamp};
 use crate::plan::change::{Installed, diff};
-use crate::plan::value::strings;
 use crate::plan::{Desired, Plan, Snapshot, desire, source};
 use crate::platform::Platform;
 use crate::profile::{self, Definition, Request, Unloaded};
@@ -283,13 +282,11 @@ fn run_folder(place: &Place) -> PathBuf {
     run::existing(&place.layout).unwrap_or_else(|| place.layout.run())
 }
 
-/// The digest of every folder that is copied or read by a step.
+/// The digest of every file and folder that is copied or read by a step.
 fn trees(loaded: &Loaded, stack: &Stack, stamps: &mut BTreeMap<PathBuf, Stamp>) -> OpResult<BTreeMap<PathBuf, Digest>> {
     let mut trees = BTreeMap::new();
     for part in stack.parts.values() {
-        let inputs = strings(part, "inputs").into_iter().map(PathBuf::from).filter(|_| part.action == "step");
-        let sources = part.sources.iter().filter(|source| source.object.is_none());
-        for folder in sources.map(|source| source.from.clone()).chain(inputs) {
+        for (folder, origin) in mistake::sources(part) {
             if trees.contains_key(&folder) {
                 continue;
             }
@@ -297,24 +294,18 @@ fn trees(loaded: &Loaded, stack: &Stack, stamps: &mut BTreeMap<PathBuf, Stamp>) 
                 // Before it is read: a change in between is then seen by the next run.
                 stamps.insert(folder.clone(), stamp::look(&folder));
             }
-            let digest = tree_digest(&folder, loaded, part)?;
+            let digest = match source::digest(&folder, &loaded.definition.project, &loaded.catalogue) {
+                Ok(digest) => digest,
+                // Taken away since it was looked for.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    return Err(Diagnostics::from(mistake::absence(part, &folder, origin)).into());
+                }
+                Err(error) => return Err(at(&folder)(error)),
+            };
             trees.insert(folder, digest);
         }
     }
     Ok(trees)
-}
-
-fn tree_digest(folder: &Path, loaded: &Loaded, part: &crate::recipe::ResolvedPart) -> OpResult<Digest> {
-    match source::digest(folder, &loaded.definition.project, &loaded.catalogue) {
-        Ok(digest) => Ok(digest),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let source = part.sources.iter().find(|source| source.from == folder);
-            let origin = source.and_then(|source| source.origin.as_ref()).unwrap_or(&part.origin);
-            let message = format!("the folder {} of part `{}` is not there", folder.display(), part.name);
-            Err(Diagnostics::from(Diagnostic::error(message).at(origin, "")).into())
-        }
-        Err(error) => Err(at(folder)(error)),
-    }
 }
 
 /// `[require] pure = true`: no object may depend on this machine.

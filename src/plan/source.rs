@@ -39,6 +39,12 @@ pub fn is_left_out(path: &Path, is_folder: bool) -> bool {
     written || name.ends_with('~') || ["jove.lock", "jove.local.toml"].contains(&name)
 }
 
+/// Whether a source is there, for [`digest`]. What an example lacks is its recipe's affair.
+#[must_use]
+pub fn is_there(source: &Path, project: &Project) -> bool {
+    (project.example.is_some() && source.starts_with(&project.folder)) || source.exists()
+}
+
 /// The digest of what of a source folder counts. A folder of an example is read from the binary.
 ///
 /// # Errors

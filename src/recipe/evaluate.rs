@@ -13,6 +13,7 @@ use crate::profile::refer::{self, ReferError, Token};
 use crate::profile::{Definition, Value};
 use crate::recipe::Catalogue;
 use crate::recipe::resolve::{Allot, Surroundings};
+use crate::recipe::said::Item;
 use crate::recipe::schema::OptionType;
 use crate::recipe::select::{Active, Layers};
 use crate::recipe::stack::{EdgeKind, OptionValue};
@@ -43,7 +44,7 @@ pub(super) struct Place<'p> {
     /// The option that it is the whole value of.
     pub(super) option: Option<&'p OptionName>,
     /// What `${item.x}` means.
-    pub(super) item: Option<&'p BTreeMap<String, OptionValue>>,
+    pub(super) item: Option<&'p Item>,
 }
 
 impl Place<'_> {

@@ -1,10 +1,12 @@
 //! What a part's object is made of: rendered and copied files, folders of sources; and what its data is.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Origin};
+use crate::name::nearest;
 use crate::profile::Value;
 use crate::recipe::evaluate::{Evaluator, Failed, Place, Slot};
 use crate::recipe::path::inside;
@@ -51,8 +53,8 @@ impl Evaluator<'_, '_> {
             match &form.each {
                 None => made.extend(self.file(&Place::of(part), form, maker, &mut values)),
                 Some(each) => {
-                    for item in self.items(part, each) {
-                        let place = Place { item: Some(&item), ..Place::of(part) };
+                    for item in &self.items(part, each) {
+                        let place = Place { item: Some(item), ..Place::of(part) };
                         made.extend(self.file(&place, form, maker, &mut values));
                     }
                 }
@@ -73,16 +75,6 @@ impl Evaluator<'_, '_> {
         }
     }
 
-    fn items(&mut self, part: usize, each: &Written) -> Vec<BTreeMap<String, OptionValue>> {
-        let kind = OptionType::List(Box::new(OptionType::Table));
-        let Ok(OptionValue::List(list)) = self.written(&Place::of(part), &kind, each) else { return Vec::new() };
-        let tables = list.into_iter().filter_map(|one| match one {
-            OptionValue::Table(table) => Some(table),
-            _ => None,
-        });
-        tables.collect()
-    }
-
     fn file(
         &mut self,
         place: &Place<'_>,
@@ -98,7 +90,8 @@ impl Evaluator<'_, '_> {
             Content::Template(written) => {
                 let name = self.plain(place, written, "the name of a template").ok()?;
                 let is_own = !value::has_references(&written.0);
-                self.rendered(place, &wish, (&name, is_own, &written.1), maker, values).ok()?
+                let origin = self.said_in_item(place, written);
+                self.rendered(place, &wish, (&name, is_own, &origin), maker, values).ok()?
             }
             Content::Inline(written) => self.inline(place, &wish, written, maker, values).ok()?,
         };
@@ -237,9 +230,8 @@ impl Evaluator<'_, '_> {
             Ok(text) => Ok(Arc::from(text)),
             Err(error) => {
                 let said = Diagnostic::error(format!("a template cannot be read: {error}")).at(origin, "");
-                let part = &self.world.parts[place.part];
-                self.wrong.push(said.at(&part.origin, format!("for part `{}`", part.name)));
-                Err(Failed)
+                let names = self.world.catalogue.project_names(project, file.parent().unwrap_or(&file));
+                Err(self.say(place, beside(said, Path::new(path), &names)))
             }
         }
     }
@@ -309,7 +301,7 @@ impl Evaluator<'_, '_> {
         match self.written(place, &OptionType::String, written)? {
             OptionValue::Text(text) => self.plain_text(place, &text, what, &written.1),
             _ => {
-                let said = Diagnostic::error(format!("{what} is nothing")).at(&written.1, "");
+                let said = Diagnostic::error(format!("{what} is nothing")).at(&self.said_in_item(place, written), "");
                 Err(self.say(place, said))
             }
         }
@@ -335,7 +327,8 @@ impl Evaluator<'_, '_> {
         let plain = self.plain(place, written, what)?;
         inside(&plain).ok_or_else(|| {
             let said = format!("{what} must be inside the part's own folder, but is `{plain}`");
-            self.say(place, Diagnostic::error(said).at(&written.1, "no `/` before it, and no `..`"))
+            let origin = self.said_in_item(place, written);
+            self.say(place, Diagnostic::error(said).at(&origin, "no `/` before it, and no `..`"))
         })
     }
 }
@@ -353,6 +346,37 @@ impl Catalogue {
         let (_, bytes) = found.ok_or_else(|| unreadable(&"the example has no such file"))?;
         String::from_utf8(bytes).map_err(|error| unreadable(&error))
     }
+
+    /// The names of the files in a folder of the project.
+    fn project_names(&self, project: &crate::profile::Project, folder: &Path) -> Vec<String> {
+        let names: Vec<OsString> = match &project.example {
+            None => {
+                let entries = fs_err::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+                entries.filter(|entry| entry.path().is_file()).map(|entry| entry.file_name()).collect()
+            }
+            Some(recipe) => {
+                let files = self.example_files(recipe).into_iter().map(|(path, _)| project.folder.join(path));
+                let beside = files.filter(|file| file.parent() == Some(folder));
+                beside.filter_map(|file| file.file_name().map(ToOwned::to_owned)).collect()
+            }
+        };
+        let mut names: Vec<String> = names.into_iter().filter_map(|name| name.into_string().ok()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// Says which of the files beside a path may be meant: the nearest, else those of its kind if they are few.
+fn beside(said: Diagnostic, path: &Path, names: &[String]) -> Diagnostic {
+    const FEW: usize = 5;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let shown = |name: &str| path.with_file_name(name).display().to_string();
+    if let Some(near) = nearest(&name, names.iter().map(String::as_str)) {
+        return said.hint(format!("did you mean `{}`?", shown(near)));
+    }
+    let alike = names.iter().filter(|name| Path::new(name).extension() == path.extension());
+    let alike: Vec<String> = alike.map(|name| format!("`{}`", shown(name))).collect();
+    if (1..=FEW).contains(&alike.len()) { said.hint(format!("beside it: {}", alike.join(", "))) } else { said }
 }
 
 /// A value as a template sees it.

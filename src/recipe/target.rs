@@ -63,7 +63,7 @@ impl<'a> World<'a> {
     }
 
     fn item<'p>(place: &Place<'_>, name: &str) -> Target<'p> {
-        let entry = place.item.and_then(|item| item.get(name));
+        let entry = place.item.and_then(|item| item.values.get(name));
         Target::Known(entry.cloned().unwrap_or(OptionValue::None), None)
     }
 

@@ -49,6 +49,10 @@ needs = ["e"]
 recipe = "command"
 command = ["/bin/true"]
 needs = ["d"]
+[parts.st]
+recipe = "step"
+command = ["/bin/true"]
+inputs = ["jove.toml", "none.txt", "none"]
 "#,
     );
     life.sandbox.write("some.txt", "numpy\nflask >>2 # no\n");
@@ -153,6 +157,18 @@ needs = ["d"]
        |          --- `e` starts after `d`
     hint: take one of them out of `needs`
 
+    error: the file or folder [WORK]/none.txt of part `st` is not there
+      --> jove.toml:37:24
+       |
+    37 | inputs = ["jove.toml", "none.txt", "none"]
+       |                        ^^^^^^^^^^
+
+    error: the file or folder [WORK]/none of part `st` is not there
+      --> jove.toml:37:36
+       |
+    37 | inputs = ["jove.toml", "none.txt", "none"]
+       |                                    ^^^^^^
+
     error: `flask >>2` is no requirement: no such comparison operator ">>", must be one of ~= == != <= >= < > ===
      --> some.txt:2:1
       |
@@ -161,6 +177,21 @@ needs = ["d"]
     ------- exit 1 -------
     "#);
     assert_eq!(life.run(&["install"]).code(1).stderr(), life.run(&["plan"]).code(1).stderr());
+    // With a setting that cannot be merged, too; and without any that is no value.
+    let right = "[parts.d]\nrecipe = \"command\"\ncommand = [\"/bin/true\"]\nneeds = [\"e\"]\n\
+         [parts.e]\nrecipe = \"command\"\ncommand = [\"/bin/true\"]\nneeds = [\"d\"]\n\
+         [parts.py]\nrecipe = \"python\"\npypi = [\"flask >>3\"]\n\
+         [parts.st]\nrecipe = \"step\"\ncommand = [\"/bin/true\"]\ninputs = [\"none.txt\"]\n";
+    for definition in [right.to_owned(), format!("nmae = \"shop\"\n{right}")] {
+        life.define(&definition);
+        let said = life.run(&["plan"]).code(1);
+        for expected in
+            ["parts wait for each other", "`flask >>3` is no requirement", "none.txt of part `st` is not there"]
+        {
+            assert!(said.stderr().contains(expected), "{expected} in\n{}", said.text());
+        }
+        assert_eq!(said.stderr().contains("means nothing here"), definition.starts_with("nmae"), "{}", said.text());
+    }
 }
 
 #[test]

@@ -248,6 +248,20 @@ fn files_that_cannot_be_made_are_told() {
         let wrong = site(&format!("files = [{files}]")).wrong();
         assert!(wrong.contains(expected), "{files}: {wrong}");
     }
+    // Where the user said it, with what may be meant.
+    let files = "files = [{ template = 'run.tpl', path = 'a' },\n{ path = 'b', template = 'tpl/nope.cfg' },\n{ path = '../b', template = 'tpl/c.cfg' }]";
+    let fixture = site(files).file("rum.tpl", "").file("run.py", "").file("tpl/c.cfg", "").file("tpl/c.txt", "");
+    let wrong = fixture.wrong().replace(&fixture.folder().display().to_string().to_lowercase(), ".");
+    assert_snapshot!(wrong, @"
+    a template cannot be read: failed to open file `./run.tpl`: no such file or directory (os error 2)
+      jove.toml:3:23 'run.tpl' <>
+      hint: did you mean `rum.tpl`?
+    a template cannot be read: failed to open file `./tpl/nope.cfg`: no such file or directory (os error 2)
+      jove.toml:4:26 'tpl/nope.cfg' <>
+      hint: beside it: `tpl/c.cfg`
+    the path of a file must be inside the part's own folder, but is `../b`
+      jove.toml:5:10 '../b' <no `/` before it, and no `..`>
+    ");
     let wrong = site("").shipped("site/site.cfg", "{{ prot }}").wrong();
     assert_snapshot!(wrong, @"
     template `site/site.cfg` cannot be rendered: nothing is called `prot`
