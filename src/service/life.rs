@@ -100,6 +100,8 @@ pub enum Event {
     AlreadyDone,
     /// Its probe has answered, in the stay of that number.
     Answered(u64),
+    /// Its main process cannot be made before somebody changes something.
+    Barred(String),
     /// Something that it watches has changed.
     Changed,
     /// What its main process left is gone.
@@ -150,7 +152,7 @@ pub enum Effect {
     Record,
     /// Send a signal to its group.
     Signal(i32),
-    /// Make its process, then say [`Event::Spawned`] or [`Event::SpawnFailed`].
+    /// Make its process, then say [`Event::Spawned`], [`Event::SpawnFailed`] or [`Event::Barred`].
     Spawn,
     /// Say [`Event::Timer`] with that number after that time, and no former one of that number.
     Timer(u64, Duration),

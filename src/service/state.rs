@@ -42,6 +42,7 @@ impl Turn<'_> {
             Event::Adopted { pid, is_ready, restarts } => self.adopted(pid, is_ready, restarts),
             Event::AlreadyDone => self.when(Phase::Waiting, Phase::Done),
             Event::Answered(serial) => self.answered(serial),
+            Event::Barred(reason) => self.barred(reason),
             Event::Changed => self.changed(),
             Event::Cleared { killed, left } => self.cleared(killed, &left),
             Event::Exited(exit) => self.exited(exit),
@@ -249,6 +250,17 @@ impl Turn<'_> {
             self.follow(next);
         } else {
             self.follow(Next::Stop);
+        }
+    }
+
+    /// Another attempt would end as this one did; of one that was ready, what it lacks may come back as it went.
+    fn barred(&mut self, reason: String) {
+        if self.life.is_proven || !self.life.is_wanted {
+            return self.spawn_failed(reason);
+        }
+        if self.life.phase == Phase::Spawning {
+            self.life.reason = Some(reason);
+            self.follow(Next::Fail);
         }
     }
 

@@ -13,6 +13,7 @@ use super::inner::Inner;
 use super::line::Keeper;
 use super::message::{ServiceState, Status, SwitchEvent, Switching};
 use super::scope::Task;
+use super::spawn::Unmade;
 use super::{LoadSecrets, alarm, desired, done, history, last, overlap, probe, schedule, spawn, watch};
 use crate::generation::Phase as SwitchPhase;
 use crate::keeper::message::{Reply, Request};
@@ -198,11 +199,11 @@ impl Core {
                 let _ = self
                     .with(name, |entry| self.keeper.send(Request::Signal { service: entry.child.to_string(), signal }));
             }
-            Effect::Spawn => {
-                if let Err(reason) = spawn::spawn(self, name) {
-                    self.apply(name, Event::SpawnFailed(reason));
-                }
-            }
+            Effect::Spawn => match spawn::spawn(self, name) {
+                Ok(()) => {}
+                Err(Unmade::Now(reason)) => self.apply(name, Event::SpawnFailed(reason)),
+                Err(Unmade::Ever(reason)) => self.apply(name, Event::Barred(reason)),
+            },
             Effect::Timer(serial, after) => {
                 let timer = self.later(name, after, Event::Timer(serial));
                 let _ = self.with(name, |entry| entry.timer = Some(timer));

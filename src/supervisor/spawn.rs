@@ -24,8 +24,22 @@ const OURSELVES: &str = "jove-install";
 /// Where locks and memory that processes share are files, which nobody keeps.
 const SHARED_MEMORY: &str = "/dev/shm";
 
+/// Why a process cannot be made.
+pub(super) enum Unmade {
+    /// Another attempt may go better.
+    Now(String),
+    /// None will, before somebody changes something.
+    Ever(String),
+}
+
+impl From<String> for Unmade {
+    fn from(reason: String) -> Self {
+        Self::Now(reason)
+    }
+}
+
 /// Asks the keeper for a service's process.
-pub(super) fn spawn(core: &Core, name: &PartName) -> Result<(), String> {
+pub(super) fn spawn(core: &Core, name: &PartName) -> Result<(), Unmade> {
     let mut inner = core.inner.borrow_mut();
     let Some(entry) = inner.entries.get_mut(name) else { return Ok(()) };
     if matches!(entry.spec.kind, Kind::Step { .. }) {
@@ -33,6 +47,10 @@ pub(super) fn spawn(core: &Core, name: &PartName) -> Result<(), String> {
     }
     let spec = Arc::clone(&entry.spec);
     make_folders(core.layout.root(), &spec).map_err(|error| format!("its folders cannot be made: {error}"))?;
+    if !spec.folder.is_dir() {
+        let folder = spec.folder.display();
+        return Err(Unmade::Ever(format!("its folder {folder} is not there: make it, or name another one")));
+    }
     let secrets = secrets_for(core, &spec)?;
     write_files(&spec, &*secrets)?;
     start_pump(core, entry).map_err(|error| format!("its log cannot be opened: {error}"))?;
@@ -63,7 +81,7 @@ pub(super) fn spawn(core: &Core, name: &PartName) -> Result<(), String> {
         note,
         limits: spec.limits.clone(),
     };
-    core.keeper.send(Request::Spawn(Box::new(spawn))).map_err(|_| "the keeper is gone".to_owned())
+    core.keeper.send(Request::Spawn(Box::new(spawn))).map_err(|_| Unmade::Now("the keeper is gone".to_owned()))
 }
 
 /// The files of a service that may only write where it was said: there, below its own folders, and to devices. It reads what it

@@ -96,6 +96,23 @@ fn a_first_install_that_fails_leaves_nothing_running_but_can_be_stopped_and_wipe
 }
 
 #[test]
+fn a_folder_that_is_not_there_is_told_at_the_first_start() {
+    let life = Life::of(&part("lost", SLEEPER, "folder = \"nowhere\""));
+    assert_snapshot!(life.run(&["install", "--quiet"]).text(), @r"
+    ------- stderr -------
+    error: lost: its folder [WORK]/nowhere is not there: make it, or name another one
+
+    hint: the whole log: jove-install logs
+    hint: nothing was committed, and everything is stopped
+    ------- exit 1 -------
+    ");
+    life.sandbox.write("nowhere/x", "");
+    life.run(&["install", "--retry", "--quiet"]).success();
+    assert_eq!(life.service("lost")["restarts"], 0);
+    life.run(&["stop"]).success();
+}
+
+#[test]
 fn what_forks_away_is_ended_and_told() {
     let life = Life::of(&part("away", "setsid sleep 1000 & echo $! > pid", "folder = \".\""));
     let said = life.run(&["install", "--quiet"]).code(1);

@@ -99,6 +99,26 @@ fn one_that_was_never_ready_is_given_up_however_slowly_it_fails() {
 }
 
 #[test]
+fn one_that_cannot_be_made_is_given_up_at_its_first_start() {
+    let barred = || Event::Barred("its folder is not there".into());
+    let (life, _) = live(&spec("web"), vec![Event::Start, Event::Go, barred()]);
+    assert_eq!((life.phase, life.restarts), (Phase::Failed, 0));
+    assert_eq!(life.reason.as_deref(), Some("its folder is not there"));
+    // Whoever asks again finds out whether it was mended.
+    let (again, _) = step(&life, &spec("web"), Event::Start, at(9.0));
+    assert_eq!((again.phase, again.reason), (Phase::Waiting, None));
+    // One that was ready is tried on, and one that is to stop is stopped.
+    let fallen = [Event::Start, Event::Go, Event::Spawned(7), Event::Exited(Exit::Code(1)), cleared()];
+    let (mut life, _) = live(&spec("web"), fallen.to_vec());
+    for event in [Event::Timer(life.serial), Event::Go, barred()] {
+        (life, _) = step(&life, &spec("web"), event, at(9.0));
+    }
+    assert_eq!(life.phase, Phase::Backoff);
+    let (life, _) = live(&spec("web"), vec![Event::Start, Event::Go, Event::Stop, barred()]);
+    assert_eq!(life.phase, Phase::Stopped);
+}
+
+#[test]
 fn an_end_that_is_explained_later_is_put_right_and_changes_nothing_else() {
     let events = vec![Event::Start, Event::Go, Event::Spawned(7), Event::Exited(Exit::Unknown), cleared()];
     let (before, _) = live(&spec("web"), events);

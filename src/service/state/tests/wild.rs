@@ -35,6 +35,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::Go),
         Just(Event::AlreadyDone),
         any::<bool>().prop_map(|good| if good { Event::Spawned(7) } else { Event::SpawnFailed("no".into()) }),
+        Just(Event::Barred("never".into())),
         Just(Event::Cleared { killed: 0, left: Vec::new() }),
     ]
 }
@@ -51,7 +52,7 @@ impl World {
     fn allows(&self, event: &Event) -> bool {
         match event {
             Event::Exited(_) | Event::Main(_) => self.runs,
-            Event::Spawned(_) | Event::SpawnFailed(_) => self.spawning,
+            Event::Barred(_) | Event::Spawned(_) | Event::SpawnFailed(_) => self.spawning,
             Event::Cleared { .. } => self.clearing,
             Event::Adopted { .. } => false,
             _ => true,
@@ -62,7 +63,7 @@ impl World {
         match event {
             Event::Exited(_) => self.runs = false,
             Event::Spawned(_) => (self.spawning, self.runs) = (false, true),
-            Event::SpawnFailed(_) => self.spawning = false,
+            Event::Barred(_) | Event::SpawnFailed(_) => self.spawning = false,
             Event::Cleared { .. } => self.clearing = false,
             _ => {}
         }
@@ -127,8 +128,9 @@ proptest! {
             }
             // Only what is ready can read its configuration again.
             assert!(!next.is_reloading || next.phase == Phase::Ready);
-            // Giving up comes only after a burst, or from a step.
-            if next.phase == Phase::Failed && life.phase != Phase::Failed && !is_step {
+            // Giving up comes only after a burst, or from a step, or of what cannot be made.
+            let is_barred = matches!(event, Event::Barred(_));
+            if next.phase == Phase::Failed && life.phase != Phase::Failed && !is_step && !is_barred {
                 let recent = spawns.iter().filter(|start| now - **start < 30.0).count();
                 let in_vain = if life.is_proven { 0 } else { life.unsettled as usize };
                 assert!(recent.max(in_vain) >= spec.restart.burst as usize, "given up after {recent} starts");
