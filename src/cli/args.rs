@@ -140,7 +140,7 @@ pub enum Verb {
     /// Stop services and everything they started
     #[command(after_help = "Examples:\n  jove-install stop -p demo\n  jove-install stop -p demo wps")]
     Stop(ServiceArguments),
-    /// Stop and start services
+    /// Stop and start services: those that run, if none is named
     #[command(after_help = "Examples:\n  jove-install restart -p demo wps")]
     Restart(ServiceArguments),
     /// Make services read their configuration again

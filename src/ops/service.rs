@@ -14,7 +14,9 @@ use crate::progress::{Event, Reporter};
 use crate::service::ServiceSpec;
 use crate::state::State;
 use crate::supervisor::client::Client;
-use crate::supervisor::message::{Outcome, ServiceKind, ServiceState, ServiceStatus, SwitchEvent, SwitchOutcome};
+use crate::supervisor::message::{
+    ALL_STOPPED, Outcome, ServiceKind, ServiceState, ServiceStatus, SwitchEvent, SwitchOutcome,
+};
 
 /// What is done to services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +68,11 @@ fn not_ready(place: &Place, reason: String, last_lines: Vec<String>) -> OpError 
     error.hint(format!("the whole log: {} logs", place.command()))
 }
 
+/// Nothing is meant to run that could be started anew.
+fn all_stopped(place: &Place) -> OpError {
+    OpError::failed(ALL_STOPPED).hint(format!("start it: {} start", place.command()))
+}
+
 /// What the supervisor does is shown as it happens.
 fn tell(report: &Reporter, event: &SwitchEvent, command: &dyn Fn(&PartName) -> Option<String>) {
     match event {
@@ -111,7 +118,8 @@ pub fn act(place: &Place, deed: Deed, names: &[String], report: &Reporter) -> Op
     };
     let services = Manifest::services(&place.layout, current)?;
     let chosen = choose(&services.services, names)?;
-    let Some(client) = client(place, deed, current, report)? else {
+    let is_all = names.is_empty() && !services.services.is_empty();
+    let Some(client) = client(place, deed, is_all, current, report)? else {
         return Ok(Done { services: Vec::new() });
     };
     let command = |name: &PartName| command_of(&services.services, name);
@@ -123,8 +131,12 @@ pub fn act(place: &Place, deed: Deed, names: &[String], report: &Reporter) -> Op
         Deed::Start => client.start(&chosen, &mut hear)?,
         Deed::Stop => client.stop(&chosen, &mut hear)?,
     };
-    if let Outcome::Failed { reason, last_lines } = outcome {
-        return Err(not_ready(place, reason, last_lines));
+    match outcome {
+        Outcome::Done => {}
+        Outcome::Failed { reason, .. } if deed == Deed::Restart && reason == ALL_STOPPED => {
+            return Err(all_stopped(place));
+        }
+        Outcome::Failed { reason, last_lines } => return Err(not_ready(place, reason, last_lines)),
     }
     let services = client.status()?.services.into_iter();
     Ok(Done { services: services.filter(|service| chosen.is_empty() || chosen.contains(&service.name)).collect() })
@@ -149,7 +161,7 @@ pub fn signal(place: &Place, names: &[String], word: &str) -> OpResult<()> {
 }
 
 /// The supervisor; it is started for whatever needs it, and left alone by a stop.
-fn client(place: &Place, deed: Deed, current: u32, report: &Reporter) -> OpResult<Option<Client>> {
+fn client(place: &Place, deed: Deed, is_all: bool, current: u32, report: &Reporter) -> OpResult<Option<Client>> {
     if deed == Deed::Stop {
         return reach::existing(place);
     }
@@ -165,6 +177,9 @@ fn client(place: &Place, deed: Deed, current: u32, report: &Reporter) -> OpResul
     }
     let entered = prefix::enter_existing(place, report)?;
     prefix::check(place, None)?;
+    if deed == Deed::Restart && is_all && reach::existing(place)?.is_none() {
+        return Err(all_stopped(place));
+    }
     let mut state = State::load(&place.layout)?;
     prefix::run_folder(place, &entered.identity, &mut state)?;
     state.save(&place.layout)?;

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::name::PartName;
 
+/// Why all that runs cannot be restarted, where nothing is meant to run.
+pub const ALL_STOPPED: &str = "everything is stopped";
+
 /// The state of everything, as `GET /v1/status` answers it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {

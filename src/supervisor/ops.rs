@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::core::Core;
 use super::inner::Inner;
-use super::message::SwitchEvent;
+use super::message::{ALL_STOPPED, SwitchEvent};
 use super::{desired, history, overlap, port, reload, schedule};
 use crate::keeper::mark;
 use crate::keeper::message::Request;
@@ -169,7 +169,11 @@ pub(super) async fn restart(core: &Rc<Core>, names: &[PartName]) -> Result<(), F
         let inner = core.inner.borrow();
         let chosen = inner.choose(names)?;
         let is_running = |name: &PartName| inner.entries.get(name).is_some_and(|entry| entry.life.is_wanted);
-        if names.is_empty() { chosen.into_iter().filter(is_running).collect() } else { chosen }
+        let chosen = if names.is_empty() { chosen.into_iter().filter(is_running).collect() } else { chosen };
+        if chosen.is_empty() && !inner.entries.is_empty() {
+            return Err(Failure::from(ALL_STOPPED.to_owned()));
+        }
+        chosen
     };
     let (beside, rest): (BTreeSet<_>, BTreeSet<_>) =
         chosen.iter().cloned().partition(|name| core.inner.borrow().may_overlap(name));

@@ -113,6 +113,37 @@ fn a_folder_that_is_not_there_is_told_at_the_first_start() {
 }
 
 #[test]
+fn a_restart_of_what_is_stopped_says_so() {
+    let life = Life::of(&(part("one", SLEEPER, "") + &part("two", SLEEPER, "")));
+    life.install();
+    life.run(&["stop", "one"]).success();
+    life.run(&["restart"]).success();
+    assert_eq!(life.service("one")["state"], "stopped", "it was not meant to run");
+    life.run(&["stop", "two"]).success();
+    assert_snapshot!(life.run(&["restart"]).text(), @r"
+    ------- stderr -------
+    error: everything is stopped
+
+    hint: start it: jove-install start
+    ------- exit 1 -------
+    ");
+    life.run(&["stop"]).success();
+    assert_snapshot!(life.run(&["restart"]).text(), @r"
+    ------- stderr -------
+    error: everything is stopped
+
+    hint: start it: jove-install start
+    ------- exit 1 -------
+    ");
+    life.is_quiet();
+    // One that is named is started in any case.
+    life.run(&["restart", "one"]).success();
+    let pid = life.pid("one");
+    assert!(is_alive(pid));
+    life.run(&["stop"]).success();
+}
+
+#[test]
 fn what_forks_away_is_ended_and_told() {
     let life = Life::of(&part("away", "setsid sleep 1000 & echo $! > pid", "folder = \".\""));
     let said = life.run(&["install", "--quiet"]).code(1);
