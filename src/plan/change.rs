@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::generation::{Manifest, PartRecord};
 use crate::name::PartName;
@@ -29,7 +29,7 @@ pub enum Deed {
 }
 
 /// One part's change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The part.
     pub part: PartName,
@@ -40,11 +40,29 @@ pub struct Change {
     /// The services that stop for it, if any ("interrupts").
     pub interrupts: Vec<PartName>,
     /// The services that are replaced while they run: the new process is ready before the former one stops.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub replaces: Vec<PartName>,
     /// The services that only read their configuration again.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reloads: Vec<PartName>,
+}
+
+/// Its fields, and the reasons in one line beside them, for those who show it.
+impl Serialize for Change {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Shown<'a> {
+            part: &'a PartName,
+            action: Deed,
+            reason: String,
+            reasons: &'a [String],
+            interrupts: &'a [PartName],
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            replaces: &'a [PartName],
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            reloads: &'a [PartName],
+        }
+        let Self { part, action, reasons, interrupts, replaces, reloads } = self;
+        Shown { part, action: *action, reason: self.reason(), reasons, interrupts, replaces, reloads }.serialize(to)
+    }
 }
 
 impl Change {

@@ -1,5 +1,7 @@
 //! What the documents and the help say is true: commands parse, TOML loads, profiles resolve, JSON has its fields.
 
+mod json;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -27,6 +29,7 @@ fn every_command_of_the_documents_parses() {
     for file in [
         "README.md",
         "recipes/README.md",
+        "docs/json.md",
         "docs/production.md",
         "docs/recipes.md",
         "docs/supervisor.md",
@@ -276,30 +279,4 @@ fn shipped_profiles_resolve_with_their_examples() {
         let title = sandbox.run(&["explain", "wps.title", "-p", name, "--json"]).success().json();
         assert!(title.to_string().contains("Demonstration WPS"), "{title}");
     }
-}
-
-/// The fields that the design documents, of a project that needs no index.
-#[test]
-fn json_has_its_documented_fields() {
-    let sandbox = Sandbox::new();
-    sandbox.write(
-        "jove.toml",
-        "name = 'fields'\n[parts.note]\nrecipe = 'file'\nfiles = [{ template = 'note.txt', path = 'note.txt' }]\n",
-    );
-    sandbox.write("note.txt", "a note\n");
-    let place = ["-p", "demo", "--json"];
-    let run = |verb: &[&str], code: i32| sandbox.run(&[verb, &place].concat()).code(code).json();
-    let plan = run(&["plan"], 0);
-    for field in ["part", "action", "reasons"] {
-        assert!(!plan["changes"][0][field].is_null(), "plan: {field} in {plan}");
-    }
-    let install = run(&["install"], 0);
-    for field in ["generation", "changed", "urls", "seconds"] {
-        assert!(!install[field].is_null(), "install: {field} in {install}");
-    }
-    let status = run(&["status"], 0);
-    for field in ["prefix", "profile", "generation", "services"] {
-        assert!(!status[field].is_null(), "status: {field} in {status}");
-    }
-    run(&["wipe", "--data", "--yes"], 0);
 }
