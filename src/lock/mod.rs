@@ -244,6 +244,18 @@ impl Lock {
         platforms.entry(platform.clone()).or_default().insert(part.clone(), id.short());
     }
 
+    /// Forgets what a part of a profile uses on all platforms but these.
+    pub fn keep_uses(&mut self, profile: &str, part: &PartName, platforms: &[Platform]) {
+        let Some(uses) = self.uses.get_mut(profile) else { return };
+        for (platform, parts) in uses.iter_mut() {
+            if !platforms.contains(platform) {
+                parts.remove(part);
+            }
+        }
+        uses.retain(|_, parts| !parts.is_empty());
+        self.uses.retain(|_, platforms| !platforms.is_empty());
+    }
+
     /// Drops resolutions that no profile uses; returns how many.
     pub fn prune(&mut self) -> usize {
         let used: BTreeSet<&String> =

@@ -146,6 +146,15 @@ fn equal_inputs_share_a_resolution_and_what_nobody_uses_goes() {
     lock.upsert(other.clone());
     assert_eq!((lock.prune(), lock.resolutions().count()), (0, 2));
     assert_eq!(lock.used_by("demo", &other.platform, &part("env")), Some(&other));
+    // What is kept, and what is another part's or another profile's, stays.
+    let before = lock.clone();
+    lock.keep_uses("demo", &part("env"), &[linux(), other.platform.clone()]);
+    lock.keep_uses("demo", &part("other"), &[]);
+    lock.keep_uses("stage", &part("env"), &[]);
+    assert_eq!(lock, before);
+    lock.keep_uses("demo", &part("env"), &[linux()]);
+    assert_eq!((lock.prune(), lock.uses()["demo"].len(), lock.uses().len()), (1, 1, 2));
+    lock = before;
     lock.set_uses("demo", &linux(), &BTreeMap::new());
     assert_eq!((lock.prune(), lock.uses()["demo"].len()), (0, 1));
     lock.set_uses("production", &linux(), &BTreeMap::new());

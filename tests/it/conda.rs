@@ -155,6 +155,58 @@ fn a_lock_is_exported_and_files_of_condas_users_are_imported() {
     assert!(said.contains("flask") && said.contains("`conda` of a part of the recipe `python`"), "{said}");
 }
 
+#[test]
+fn one_lock_serves_several_platforms() {
+    let mut life = packed();
+    life.sandbox.enter("other");
+    // What the channel has for this machine, under the names of others.
+    let own = index(&life).parent().expect("a folder").file_name().expect("a name").to_string_lossy().into_owned();
+    let text = fs_err::read_to_string(index(&life)).expect("an index");
+    let elsewhere = [("osx-arm64", "macos-aarch64"), ("linux-ppc64le", "linux-ppc64le")];
+    for (word, _) in elsewhere {
+        life.sandbox.write(format!("{}/{word}/repodata.json", channel(&life)), text.replace(&own, word));
+    }
+    let lock = || fs_err::read_to_string(life.sandbox.folder().join("jove.lock")).expect("a lock");
+    let uses = |platform: &str| {
+        let lock: toml::Table = lock().parse().expect("TOML");
+        let resolutions = lock["resolution"].as_array().expect("a list").clone();
+        let id = lock["uses"]["dev"].get(platform)?["tools"].as_str()?.to_owned();
+        let used = resolutions.into_iter().find(|one| one["id"].as_str().is_some_and(|whole| whole.starts_with(&id)));
+        let used = used.unwrap_or_else(|| panic!("no {id} in {lock:#?}"));
+        assert_eq!(used["platform"].as_str(), Some(platform));
+        Some(used["pin"][0]["place"].as_str().expect("a place").to_owned())
+    };
+    let all = [elsewhere[0].0, elsewhere[1].0, own.as_str()];
+    take(&life, &format!("platforms = {all:?}\n"));
+    life.run(&["lock"]).success();
+    for (word, platform) in elsewhere {
+        assert_eq!(uses(platform), Some(format!("channel {word}")), "{}", lock());
+    }
+    assert_eq!(lock().matches("[[resolution]]").count(), 3, "{}", lock());
+    assert!(lock().contains(&format!("place = \"channel {own}\"")), "{}", lock());
+    // Nobody needs to be asked again, for none of them.
+    let before = lock();
+    fs_err::rename(life.sandbox.path("channel"), life.sandbox.path("gone")).expect("moved");
+    life.run(&["lock", "--check"]).success();
+    assert!(life.run(&["lock"]).success().stdout().contains("unchanged"));
+    fs_err::rename(life.sandbox.path("gone"), life.sandbox.path("channel")).expect("moved");
+    life.run(&["install", "--quiet", "--locked"]).success();
+    assert_eq!(life.run(&["run", "tools", "--", "tool"]).success().stdout(), "words of %s\n");
+    assert_eq!(lock(), before);
+
+    // One that is named no more goes, as --check says first; the others stay as they were.
+    take(&life, "platforms = ['osx-arm64']\n");
+    let told = life.run(&["lock", "--check"]).code(1);
+    assert!(told.stderr().contains("is not what the project needs"), "{}", told.stderr());
+    life.run(&["lock"]).success();
+    assert_eq!(uses("linux-ppc64le"), None);
+    assert_eq!(lock().matches("[[resolution]]").count(), 2, "{}", lock());
+    assert_eq!(uses("macos-aarch64"), Some("channel osx-arm64".to_owned()));
+    // What a machine of its own locked is not known to be of nobody.
+    take(&life, "");
+    life.run(&["lock", "--check"]).success();
+}
+
 fn index(life: &Life) -> std::path::PathBuf {
     let folders = fs_err::read_dir(life.sandbox.path("channel")).expect("a channel");
     let mut folders = folders.map(|entry| entry.expect("entry").path());

@@ -1,5 +1,5 @@
 //! Locks for other platforms than this machine's: what `platforms` of a part names is resolved here, too, so that one lock
-//! serves a team.
+//! serves a team. Where some are named, those that are not, and are not this machine's, leave the lock.
 
 use crate::lock::{Inputs as LockInputs, Lock, Resolution};
 use crate::ops::error::{OpError, OpResult};
@@ -32,14 +32,20 @@ pub(super) fn pin(
             );
         }
     };
-    for word in words {
-        let platform = conda::platform(&word).ok_or_else(|| {
+    let mut named = vec![Platform::current()];
+    for word in &words {
+        let platform = conda::platform(word).ok_or_else(|| {
             OpError::failed(format!("`platforms` of `{}`: `{word}` is no platform", part.name))
                 .hint("write it as conda does: `linux-64`, `linux-aarch64`, `osx-arm64`")
         })?;
         if platform != Platform::current() {
             one(pinning, part, request, &platform, asked, lock, kit)?;
         }
+        named.push(platform);
+    }
+    // Without any name those that others of the team locked on their machines are theirs.
+    if !words.is_empty() {
+        lock.keep_uses(&pinning.place.profile_name(), &part.name, &named);
     }
     Ok(())
 }
