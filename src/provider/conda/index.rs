@@ -27,18 +27,26 @@ pub fn records(
     let library = kit.client.for_library().map_err(|error| CondaError::Start(error.to_string()))?;
     let signing = AuthenticationMiddleware::from_auth_storage(logins.clone());
     let client = reqwest_middleware::ClientBuilder::new(library).with(signing).build();
-    let cache_action = if kit.client.is_offline() { CacheAction::ForceCacheOnly } else { CacheAction::CacheOrFetch };
-    let default = SourceConfig { cache_action, ..SourceConfig::default() };
-    let gateway = Gateway::builder()
-        .with_client(LazyClient::from(client))
-        .with_cache_dir(kit.cache.root().join("repodata"))
-        .with_channel_config(ChannelConfig { default, ..ChannelConfig::default() })
-        .with_max_concurrent_requests(REQUESTS)
-        .finish();
     let remote: Vec<Remote> = channels.list.iter().map(remote).collect();
-    let query = gateway.query(remote, [subdir, Subdir::NoArch], wanted.to_vec()).recursive(true);
-    let found = kit.client.block_on(query.execute()).map_err(|error| told(channels, kit, &error))?;
-    Ok(found.repodata)
+    let ask = |cache_action| {
+        let default = SourceConfig { cache_action, ..SourceConfig::default() };
+        let gateway = Gateway::builder()
+            .with_client(LazyClient::from(client.clone()))
+            .with_cache_dir(kit.cache.root().join("repodata"))
+            .with_channel_config(ChannelConfig { default, ..ChannelConfig::default() })
+            .with_max_concurrent_requests(REQUESTS)
+            .finish();
+        let query = gateway.query(remote.clone(), [subdir, Subdir::NoArch], wanted.to_vec()).recursive(true);
+        kit.client.block_on(query.execute())
+    };
+    let found = match ask(if kit.client.is_offline() { CacheAction::ForceCacheOnly } else { CacheAction::CacheOrFetch })
+    {
+        // Some servers say that nothing changed without saying of what, which the library takes for no answer: whoever is not
+        // told what is kept has to send all of it.
+        Err(GatewayError::ReqwestMiddlewareError(_)) if !kit.client.is_offline() => ask(CacheAction::NoCache),
+        found => found,
+    };
+    Ok(found.map_err(|error| told(channels, kit, &error))?.repodata)
 }
 
 fn remote(channel: &Channel) -> Remote {

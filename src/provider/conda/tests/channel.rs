@@ -176,6 +176,36 @@ impl Place {
         }
     }
 
+    /// Has an index of a channel that is there be in shards, in place of the whole one: a file for each package's name, by its
+    /// digest, and a list of them.
+    pub fn shard(&self, channel: &str) {
+        for folder in fs::read_dir(self.path(channel)).expect("a channel").map(|entry| entry.expect("entry").path()) {
+            let text = fs::read(folder.join("repodata.json")).expect("an index");
+            let index: Value = serde_json::from_slice(&text).expect("JSON");
+            let mut by_name: BTreeMap<String, Value> = BTreeMap::new();
+            for kind in ["packages", "packages.conda"] {
+                for (file, record) in index[kind].as_object().expect("packages") {
+                    let name = record["name"].as_str().expect("a name").to_owned();
+                    let empty = || json!({"packages": {}, "packages.conda": {}, "removed": []});
+                    by_name.entry(name).or_insert_with(empty)[kind][file] = record.clone();
+                }
+            }
+            let mut list =
+                json!({"info": {"subdir": index["info"]["subdir"], "base_url": "./", "shards_base_url": "./"}});
+            list["shards"] = json!({});
+            for (name, shard) in by_name {
+                let packed = packed(&shard);
+                let digest = Sha256::of(&packed).to_hex();
+                fs::write(folder.join(format!("{digest}.msgpack.zst")), packed).expect("written");
+                list["shards"][name] = json!(digest);
+            }
+            fs::write(folder.join("repodata_shards.msgpack.zst"), packed(&list)).expect("written");
+            for whole in ["repodata.json", "repodata.json.zst"] {
+                fs::remove_file(folder.join(whole)).expect("removed");
+            }
+        }
+    }
+
     pub fn request(&self, packages: &[&str]) -> Packages {
         let channel = self.path("channel").display().to_string();
         self.request_of(&[channel], packages)
@@ -225,6 +255,50 @@ impl Place {
     /// What a resolution fails with.
     pub fn refusal(&self, request: &Packages) -> String {
         self.with_kit(|kit| request.resolve(kit, &[])).expect_err("refused").to_string()
+    }
+}
+
+fn packed(value: &Value) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_value(value, &mut bytes);
+    zstd::encode_all(bytes.as_slice(), 1).expect("packed")
+}
+
+/// Writes a value as MessagePack; a digest as its bytes, as shards have it.
+fn write_value(value: &Value, to: &mut Vec<u8>) {
+    fn head(kind: u8, count: usize, to: &mut Vec<u8>) {
+        to.push(kind);
+        to.extend(u32::try_from(count).expect("a small one").to_be_bytes());
+    }
+    fn write_text(text: &str, to: &mut Vec<u8>) {
+        head(0xdb, text.len(), to);
+        to.extend(text.as_bytes());
+    }
+    match value {
+        Value::Null => to.push(0xc0),
+        Value::Bool(is_true) => to.push(if *is_true { 0xc3 } else { 0xc2 }),
+        Value::Number(number) => {
+            to.push(0xcf);
+            to.extend(number.as_u64().expect("a natural number").to_be_bytes());
+        }
+        Value::String(text) => match text.parse::<Sha256>() {
+            Ok(digest) => {
+                head(0xc6, digest.as_bytes().len(), to);
+                to.extend(digest.as_bytes());
+            }
+            Err(_) => write_text(text, to),
+        },
+        Value::Array(list) => {
+            head(0xdd, list.len(), to);
+            list.iter().for_each(|value| write_value(value, to));
+        }
+        Value::Object(fields) => {
+            head(0xdf, fields.len(), to);
+            for (name, value) in fields {
+                write_text(name, to);
+                write_value(value, to);
+            }
+        }
     }
 }
 

@@ -31,18 +31,53 @@ fn pinned(place: &Place, request: &Packages) -> Result<String, String> {
     pins.map(|pins| pins[0].version.clone()).map_err(|error| error.to_string())
 }
 
+/// How a channel has its index.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Form {
+    Sharded,
+    Whole,
+}
+
+impl Form {
+    fn write(self, place: &Place, packages: &[Package]) {
+        place.write("channel", packages);
+        if self == Self::Sharded {
+            place.shard("channel");
+        }
+    }
+
+    /// That a server was asked for what it has of this form alone, and for one package of it once.
+    fn was_asked_once(self, server: &Server) {
+        let targets: Vec<String> = server.requests().iter().map(|request| request.target.clone()).collect();
+        let is_shard = |target: &&String| target.ends_with(".msgpack.zst") && !target.contains("repodata_shards");
+        let shards = targets.iter().filter(is_shard).count();
+        let whole = targets.iter().filter(|target| target.contains("/repodata.json")).count();
+        assert_eq!((shards, whole > 0), if self == Self::Sharded { (1, false) } else { (0, true) }, "{targets:?}");
+    }
+}
+
 #[test]
 fn a_channel_is_read_through_the_cache_and_then_without_a_network() {
+    read_through_the_cache(Form::Whole);
+}
+
+#[test]
+fn a_channel_in_shards_is_read_through_the_cache_and_then_without_a_network() {
+    read_through_the_cache(Form::Sharded);
+}
+
+fn read_through_the_cache(form: Form) {
     let mut place = Place::new();
-    place.write("channel", &[libz("1.3")]);
+    form.write(&place, &[libz("1.3"), Package::new("other", "1", &[])]);
     let server = served(&place, file);
     let request = place.request_of(&[server.url("/channel").to_string()], &["libz"]);
     place.install(&request, &place.path("env")).expect("installed");
     assert_eq!(pinned(&place, &request).expect("again"), "1.3");
+    form.was_asked_once(&server);
     let bodies =
         |server: &Server| server.requests().iter().filter(|request| request.header("if-none-match").is_none()).count();
     let before = bodies(&server);
-    place.write("channel", &[libz("1.4")]);
+    form.write(&place, &[libz("1.4")]);
     drop(server);
     place.offline = true;
     assert!(before > 0);
@@ -51,7 +86,7 @@ fn a_channel_is_read_through_the_cache_and_then_without_a_network() {
     let never = place.request_of(&["http://127.0.0.1:9/never".to_owned()], &["libz"]);
     assert!(pinned(&place, &never).expect_err("half a cache").contains("the run is offline"));
     let reach = place.with_kit(|kit| never.reachable(kit)).expect_err("offline").to_string();
-    insta::assert_snapshot!(reach, @"http://127.0.0.1:9/never/ is not asked, since the run is offline");
+    assert_eq!(reach, "http://127.0.0.1:9/never/ is not asked, since the run is offline");
 }
 
 #[test]
@@ -146,19 +181,37 @@ fn a_package_that_is_not_what_the_index_says_is_not_taken() {
 }
 
 #[test]
-fn an_answer_without_a_validator_or_of_nonsense_is_told_or_mended() {
+fn an_answer_without_a_validator_is_mended() {
+    for form in [Form::Whole, Form::Sharded] {
+        let place = Place::new();
+        form.write(&place, &[libz("1.3")]);
+        // Says every time that nothing changed, also to those who have nothing.
+        let server = served(&place, |root, request| {
+            let is_second = request.header("if-none-match").is_some() || request.header("if-modified-since").is_some();
+            if is_second { Reply::new("304 Not Modified", "") } else { file(root, request) }
+        });
+        let request = place.request_of(&[server.url("/channel").to_string()], &["libz"]);
+        assert_eq!(pinned(&place, &request).expect("first"), "1.3", "{form:?}");
+        assert_eq!(pinned(&place, &request).expect("second"), "1.3", "{form:?}");
+        let is_second = |request: &Request| request.header("if-none-match").is_some();
+        assert!(server.requests().iter().any(is_second), "{form:?}");
+    }
+}
+
+#[test]
+fn an_answer_of_nonsense_is_told() {
     let place = Place::new();
-    place.write("channel", &[libz("1.3")]);
-    // Says every time that nothing changed, also to those who have nothing.
-    let server = served(&place, |root, request| {
-        let is_second = request.header("if-none-match").is_some() || request.header("if-modified-since").is_some();
-        if is_second { Reply::new("304 Not Modified", "") } else { file(root, request) }
-    });
-    let request = place.request_of(&[server.url("/channel").to_string()], &["libz"]);
-    assert_eq!(pinned(&place, &request).expect("first"), "1.3");
-    assert_eq!(pinned(&place, &request).expect("second"), "1.3");
     let nonsense = Server::start(|_| Reply::ok("<html>log in first</html>"));
     let request = place.request_of(&[nonsense.url("/channel").to_string()], &["libz"]);
     let told = pinned(&place, &request).expect_err("no index");
+    assert!(told.contains("cannot be read") && told.contains("/channel"), "{told}");
+    // A shard that is not what the list of shards says.
+    Form::Sharded.write(&place, &[libz("1.3")]);
+    let server = served(&place, |root, request| {
+        let is_list = request.target.contains("repodata_shards");
+        if is_list || !request.target.ends_with(".zst") { file(root, request) } else { Reply::ok("something else") }
+    });
+    let request = place.request_of(&[server.url("/channel").to_string()], &["libz"]);
+    let told = pinned(&place, &request).expect_err("no shard");
     assert!(told.contains("cannot be read") && told.contains("/channel"), "{told}");
 }
