@@ -16,6 +16,7 @@ use rattler_conda_types::prefix::Prefix;
 use rattler_conda_types::prefix_record::PathsEntry;
 use rattler_conda_types::{PackageRecord, PrefixRecord, RepoDataRecord, Subdir};
 use rayon::prelude::*;
+use serde::Deserialize;
 use url::Url;
 
 use super::package::{PackageError, Unpacked, take};
@@ -112,7 +113,12 @@ pub fn link(
         remember(member.pin, unpacked, entries, object)
     })?;
     checkpoint::pass("conda-after-link");
-    prove(&together, object)?;
+    let due = together.iter().map(|(member, unpacked, placed)| Due {
+        pin: member.pin,
+        file: &unpacked.file,
+        places: &placed.places,
+    });
+    prove(&due.collect::<Vec<_>>(), object)?;
     Ok(replaced)
 }
 
@@ -242,22 +248,63 @@ fn remember(pin: &Pinned, unpacked: &Unpacked, entries: Vec<PathsEntry>, object:
     fs::write(&path, text).map_err(at(&path))
 }
 
-/// Compares what is there with what should be: every file of every package, and one record each.
-fn prove(together: &[(&Member<'_>, &Unpacked, &Placed)], object: &Path) -> Result<(), LinkError> {
-    for (_, unpacked, placed) in together {
-        for path in &placed.places {
+/// What an environment must have of one package.
+pub(super) struct Due<'a> {
+    /// What the lock says of it.
+    pub(super) pin: &'a Pinned,
+    /// Its file's name.
+    pub(super) file: &'a str,
+    /// The places of its files, relative to the environment.
+    pub(super) places: &'a [PathBuf],
+}
+
+/// What is asked of a record.
+#[derive(Deserialize)]
+struct Record {
+    name: String,
+    version: String,
+}
+
+/// Compares what is there with what should be: every file of every package, and a record of each pin and of nothing else.
+pub(super) fn prove(due: &[Due<'_>], object: &Path) -> Result<(), LinkError> {
+    for Due { file, places, .. } in due {
+        for path in *places {
             if fs::symlink_metadata(object.join(path)).is_err() {
-                return Err(LinkError::Differs(format!("`{}` of `{}` is missing", path.display(), unpacked.file)));
+                return Err(LinkError::Differs(format!("`{}` of `{file}` is missing", path.display())));
             }
         }
     }
-    let meta = object.join("conda-meta");
-    let records = fs::read_dir(&meta).map_err(at(&meta))?.filter_map(Result::ok);
-    let found = records.filter(|entry| entry.path().extension().is_some_and(|suffix| suffix == "json")).count();
-    if found != together.len() {
-        return Err(LinkError::Differs(format!("it has {found} packages in place of {}", together.len())));
+    let mut said: Vec<String> = due.iter().map(|due| format!("{} {}", due.pin.name, due.pin.version)).collect();
+    let mut found = recorded(object)?;
+    said.sort();
+    found.sort();
+    if said == found {
+        return Ok(());
     }
-    Ok(())
+    let only = |these: &[String], others: &[String]| {
+        let mut rest = others.to_vec();
+        // One that is recorded twice counts twice.
+        let is_known = |one: &&String| rest.iter().position(|other| other == *one).map(|at| rest.remove(at)).is_none();
+        let left: Vec<&str> = these.iter().filter(is_known).map(String::as_str).collect();
+        if left.is_empty() { "nothing".to_owned() } else { left.join(", ") }
+    };
+    let (lacks, has) = (only(&said, &found), only(&found, &said));
+    Err(LinkError::Differs(format!("of its packages it lacks {lacks}, and has {has} besides")))
+}
+
+/// The packages that an environment's records name, each with its version.
+fn recorded(object: &Path) -> Result<Vec<String>, LinkError> {
+    let meta = object.join("conda-meta");
+    let entries = fs::read_dir(&meta).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(at(&meta))?;
+    let paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
+    let records = paths.par_iter().filter(|path| path.extension().is_some_and(|suffix| suffix == "json"));
+    let read = |path: &PathBuf| {
+        let text = fs::read(path).map_err(at(path))?;
+        let Record { name, version } = serde_json::from_slice(&text)
+            .map_err(|error| LinkError::Differs(format!("`{}` is no record: {error}", path.display())))?;
+        Ok(format!("{name} {version}"))
+    };
+    records.map(read).collect()
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> LinkError + use<> {

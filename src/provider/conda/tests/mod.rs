@@ -321,6 +321,44 @@ fn a_damaged_or_strange_package_is_refused_by_name() {
 }
 
 #[test]
+fn an_environment_that_is_not_what_the_lock_says_is_told() {
+    let place = Place::new();
+    place.write("channel", &stack());
+    let object = place.path("env");
+    let pins = place.install(&place.request(&["python"]), &object).expect("installed");
+    let places = [
+        vec![PathBuf::from("lib/libz.so.1.3"), PathBuf::from("lib/libz.so.1")],
+        vec![PathBuf::from("bin/python3.12"), PathBuf::from("bin/python")],
+    ];
+    let due = || {
+        let each = pins.iter().zip(&places);
+        each.map(|(pin, places)| link::Due { pin, file: &pin.files[0].file, places }).collect::<Vec<_>>()
+    };
+    let told = || link::prove(&due(), &object).expect_err("it differs").to_string();
+    link::prove(&due(), &object).expect("as it should be");
+    let meta = |name: &str| object.join("conda-meta").join(name);
+    let (library, other) = (meta("libz-1.3-h0_0.json"), meta("libz-1.2-h0_0.json"));
+    let whole = fs::read_to_string(&library).expect("a record");
+
+    fs::copy(&library, meta("libz-1.3-h1_0.json")).expect("copied");
+    insta::assert_snapshot!(told(), @"the environment is not what the lock says: of its packages it lacks nothing, and has libz 1.3 besides");
+    fs::remove_file(meta("libz-1.3-h1_0.json")).expect("removed");
+    // As many records as packages, and one of them of another version.
+    fs::rename(&library, &other).expect("renamed");
+    fs::write(&other, whole.replace("\"version\": \"1.3\"", "\"version\": \"1.2\"")).expect("written");
+    insta::assert_snapshot!(told(), @"the environment is not what the lock says: of its packages it lacks libz 1.3, and has libz 1.2 besides");
+    fs::write(&other, "{}").expect("written");
+    assert!(told().contains("conda-meta/libz-1.2-h0_0.json` is no record: missing field `name`"), "{}", told());
+    fs::remove_file(&other).expect("removed");
+    insta::assert_snapshot!(told(), @"the environment is not what the lock says: of its packages it lacks libz 1.3, and has nothing besides");
+    fs::write(&library, whole).expect("written");
+    link::prove(&due(), &object).expect("as it was");
+    // A link without its target is there, a file that was removed is not.
+    fs::remove_file(object.join("lib/libz.so.1.3")).expect("removed");
+    insta::assert_snapshot!(told(), @"the environment is not what the lock says: `lib/libz.so.1.3` of `libz-1.3-h0_0.conda` is missing");
+}
+
+#[test]
 fn another_platform_is_resolved_by_what_it_has() {
     let place = Place::new();
     place.write("channel", &stack());
