@@ -1,5 +1,7 @@
 //! A team's own channel: what one project made, another installs, by the program itself and as any client of conda would.
 
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use insta::assert_snapshot;
@@ -292,6 +294,24 @@ fn what_the_cache_keeps_unpacked_is_proved_before_it_is_copied() {
         let mut files = files.map(|entry| entry.expect("entry").into_path());
         files.find(|path| path.ends_with("files/info/paths.json")).expect("what it says of itself")
     };
+    let shares_nothing = || {
+        let files = |folder: &Path| {
+            let entries = walkdir::WalkDir::new(folder).into_iter().map(|entry| entry.expect("entry"));
+            let files = entries.filter(|entry| entry.file_type().is_file());
+            files.map(|entry| (entry.path().to_owned(), entry.metadata().expect("facts"))).collect::<Vec<_>>()
+        };
+        let cached = files(&life.sandbox.home().join(".cache/jove-install"));
+        let cached: BTreeSet<u64> = cached.iter().map(|(_, facts)| facts.ino()).collect();
+        let object = files(&life.sandbox.home().join("jove/other-dev/store"));
+        let object = object.iter().filter(|(path, _)| path.to_string_lossy().contains("-tools/"));
+        let names = object.map(|(path, facts)| {
+            assert_eq!((facts.nlink(), cached.contains(&facts.ino())), (1, false), "{}", path.display());
+            path.file_name().expect("a name").to_string_lossy().into_owned()
+        });
+        let names: BTreeSet<String> = names.collect();
+        assert!(["tool", "words"].iter().all(|name| names.contains(*name)), "{names:?}");
+    };
+    shares_nothing();
     let whole = fs_err::read(kept()).expect("read");
     fs_err::write(kept(), b"{\"paths\": [], \"paths_version\": 1}").expect("written");
     let said = life.run(&["install", "--offline", "--force", "tools"]).success();
@@ -299,6 +319,8 @@ fn what_the_cache_keeps_unpacked_is_proved_before_it_is_copied() {
     assert_eq!(fs_err::read(kept()).expect("read"), whole);
     assert_eq!(life.run(&["run", "tools", "--", "tool"]).success().stdout(), "words of %s\n");
     life.run(&["verify"]).code(0);
+    // Nor does it once it was made of what was kept already.
+    shares_nothing();
 }
 
 #[test]
