@@ -1,4 +1,8 @@
-//! `.condarc`: what a user of conda has configured already, read as conda reads it.
+//! `.condarc`: what a user of conda has configured already, of the files that conda reads, in its order.
+//!
+//! What is not read: the files of conda's own installation (`$CONDA_ROOT`), since none need be here; and every setting that says
+//! nothing of which package is taken from where. `ssl_verify` and `proxy_servers` are among those: whom this program trusts and
+//! how it reaches the network is said by the same variables for everything that it fetches (`SSL_CERT_FILE`, `https_proxy`).
 
 use std::path::{Path, PathBuf};
 
@@ -38,8 +42,8 @@ struct File {
 }
 
 impl Condarc {
-    /// Reads every file that conda reads, most specific first, and the variables that stand above them. A list of a more
-    /// specific file stands before that of a more general one; of single values the most specific counts.
+    /// Reads the files, most specific first, and the variables that stand above them. A list of a more specific file stands
+    /// before that of a more general one; of single values the most specific counts.
     ///
     /// # Errors
     /// If a file cannot be read or says something that it must not.
@@ -53,7 +57,7 @@ impl Condarc {
         };
         let mut alias = host.var("CONDA_CHANNEL_ALIAS").map(str::to_owned);
         let mut priority = host.var("CONDA_CHANNEL_PRIORITY").map(str::to_owned);
-        for path in places(host) {
+        for path in places(host)? {
             let Some(file) = read(&path)? else { continue };
             for channel in file.channels.unwrap_or_default() {
                 if !made.channels.contains(&channel) {
@@ -109,28 +113,119 @@ fn address(host: &Host, text: &str, path: &Path) -> Result<Url, CondaError> {
     Url::parse(&text).map_err(|error| wrong(format!("an address in it is none: {error}")))
 }
 
-/// The files, most specific first.
-fn places(host: &Host) -> Vec<PathBuf> {
+/// The files, most specific first: conda's own list begins at its other end.
+fn places(host: &Host) -> Result<Vec<PathBuf>, CondaError> {
     let mut places: Vec<PathBuf> = host.var("CONDARC").map(PathBuf::from).into_iter().collect();
-    if let Ok(home) = host.home() {
-        places.extend([".condarc", ".conda/.condarc"].map(|name| home.join(name)));
-        let config = host.var("XDG_CONFIG_HOME").map_or_else(|| home.join(".config"), PathBuf::from);
-        places.push(config.join("conda/.condarc"));
+    let mut folders: Vec<PathBuf> = Vec::new();
+    if let Some(environment) = host.var("CONDA_PREFIX") {
+        places.extend(within(Path::new(environment))?);
     }
-    places.extend(["/var/lib/conda/.condarc", "/etc/conda/.condarc"].map(PathBuf::from));
-    places
+    if let Ok(home) = host.home() {
+        places.push(home.join(".condarc"));
+        folders.extend([".conda", ".config/conda"].map(|name| home.join(name)));
+    }
+    folders.extend(host.var("XDG_CONFIG_HOME").map(|config| Path::new(config).join("conda")));
+    folders.extend(["/var/lib/conda", "/etc/conda"].map(PathBuf::from));
+    for folder in folders {
+        places.extend(within(&folder)?);
+    }
+    Ok(places)
+}
+
+/// The files of one folder, most specific first: those of `condarc.d`, of which a later name counts more, then the two names.
+fn within(folder: &Path) -> Result<Vec<PathBuf>, CondaError> {
+    let several = folder.join("condarc.d");
+    let mut found: Vec<PathBuf> = match std::fs::read_dir(&several) {
+        Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+        Err(error) if is_absent(&error) => Vec::new(),
+        Err(error) => return Err(CondaError::Condarc { path: several, why: error.to_string() }),
+    };
+    found.retain(|path| path.extension().is_some_and(|suffix| suffix == "yml" || suffix == "yaml"));
+    found.sort_by(|one, other| other.cmp(one));
+    found.extend(["condarc", ".condarc"].map(|name| folder.join(name)));
+    Ok(found)
+}
+
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }
 
 fn read(path: &Path) -> Result<Option<File>, CondaError> {
     let wrong = |why: String| CondaError::Condarc { path: path.to_owned(), why };
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
-            return Ok(None);
-        }
+        Err(error) if is_absent(&error) => return Ok(None),
         Err(error) => return Err(wrong(error.to_string())),
     };
     // An empty file is no mapping, and says nothing.
     let file: Option<File> = serde_yaml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     Ok(Some(file.unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_of_conda_are_read_in_its_order() {
+        let root = tempfile::tempdir().expect("folder");
+        let path = |below: &str| root.path().join(below).display().to_string();
+        let host = Host {
+            vars: [
+                ("HOME".to_owned(), path("home")),
+                ("XDG_CONFIG_HOME".to_owned(), path("xdg")),
+                ("CONDA_PREFIX".to_owned(), path("env")),
+                ("CONDARC".to_owned(), path("own.yml")),
+            ]
+            .into(),
+            folder: root.path().to_owned(),
+            user: 0,
+            name: "here".into(),
+            program: "/bin/true".into(),
+        };
+        // As conda documents them, from the most general one on.
+        let files = [
+            "xdg/conda/.condarc",
+            "xdg/conda/condarc",
+            "xdg/conda/condarc.d/a.yaml",
+            "home/.config/conda/.condarc",
+            "home/.config/conda/condarc",
+            "home/.config/conda/condarc.d/a.yml",
+            "home/.conda/.condarc",
+            "home/.conda/condarc",
+            "home/.conda/condarc.d/a.yml",
+            "home/.conda/condarc.d/b.yaml",
+            "home/.condarc",
+            "env/.condarc",
+            "env/condarc",
+            "env/condarc.d/z.yml",
+            "own.yml",
+        ];
+        let write = |below: &str, text: &str| {
+            let path = root.path().join(below);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::fs::write(path, text).expect("written");
+        };
+        for (number, file) in files.iter().enumerate() {
+            write(file, &format!("channels: ['{file}', shared]\nchannel_alias: 'https://{number}.example.org'\n"));
+        }
+        // Neither is conda's.
+        write("home/.conda/condarc.d/c.txt", "channels: [stray]\n");
+        write("home/condarc", "channels: [stray]\n");
+        let read = || Condarc::read(&host).expect("read");
+        let of_tests = |read: &Condarc| {
+            let known = |channel: &&String| files.contains(&channel.as_str()) || *channel == "stray";
+            read.channels.iter().filter(known).cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(of_tests(&read()), files.iter().rev().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(read().channels.iter().filter(|channel| *channel == "shared").count(), 1);
+        // Of single values that of the most specific file counts, one after another.
+        for (number, file) in files.iter().enumerate().rev() {
+            assert_eq!(read().alias.as_str(), format!("https://{number}.example.org/"));
+            std::fs::remove_file(root.path().join(file)).expect("removed");
+        }
+        write("home/.conda/condarc.d/a.yml", "channels: {\n");
+        let told = Condarc::read(&host).expect_err("no YAML").to_string();
+        assert!(told.contains("condarc.d/a.yml"), "{told}");
+    }
 }
