@@ -4,6 +4,7 @@
 mod archive;
 mod data;
 mod mirror;
+mod policy;
 mod python;
 mod sources;
 mod unwritable;

@@ -105,8 +105,11 @@ fn choose<'a>(
     let kept = pinned.state.python.get(&part.name).filter(|facts| !facts.contains_key(OF)).map(|_| "host".to_owned());
     let forced = text(part, "provider").filter(|word| word != "auto");
     let locked = locked.or(kept);
+    // What was chosen for the prefix decides which packages, and not whether it is packages.
     let decided = Decided { forced: forced.as_deref(), locked: locked.as_deref(), prefix: None };
-    let order = order(&pinning.loaded.definition.sources)?;
+    let of_prefix = pinned.state.providers.get(packages::PREFIX);
+    let of_prefix = of_prefix.filter(|word| offered.iter().any(|request| request.provider().name() == *word));
+    let order = with_prefix(order(&pinning.loaded.definition.sources)?, of_prefix);
     let choice = provider::choose(&candidates, &decided, &order)
         .map_err(|error| OpError::failed(error).context(format!("`{}` needs a Python", part.name)))?;
     if choice.provider == "host" {
@@ -128,6 +131,18 @@ pub(in crate::ops) fn order(sources: &BTreeMap<String, Setting>) -> OpResult<Vec
     let others = || provider::ORDER.into_iter().filter(|word| *word != "host");
     let usual = || ["host"].into_iter().chain(others()).map(str::to_owned).collect();
     Ok(packages::said_order(sources)?.unwrap_or_else(usual))
+}
+
+/// The same for a prefix that has packages of one provider: of packages it takes only those.
+fn with_prefix(order: Vec<String>, of_prefix: Option<&String>) -> Vec<String> {
+    let mut narrowed: Vec<String> = Vec::new();
+    for word in order {
+        let word = of_prefix.filter(|_| word != "host").cloned().unwrap_or(word);
+        if !narrowed.contains(&word) {
+            narrowed.push(word);
+        }
+    }
+    narrowed
 }
 
 fn first_line(error: &dyn std::error::Error) -> String {
@@ -334,4 +349,20 @@ fn from_facts(facts: &BTreeMap<String, String>) -> Option<Interpreter> {
         .map(|(name, word)| (name.clone(), value(word)))
         .collect();
     serde_json::from_value(serde_json::Value::Object(fields)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_of_the_prefix_stand_for_all_others() {
+        let (conda, deb) = ("conda".to_owned(), "deb".to_owned());
+        let said = |words: &[&str]| Some(words.iter().map(ToString::to_string).collect());
+        assert_eq!(order(None, None), ["host", "conda", "deb", "archive", "git", "source"]);
+        assert_eq!(order(None, Some(&deb)), ["host", "deb"]);
+        assert_eq!(order(said(&["deb", "host"]), None), ["deb", "host"]);
+        assert_eq!(order(said(&["deb", "host", "conda"]), Some(&conda)), ["conda", "host"]);
+        assert_eq!(order(said(&["host"]), Some(&conda)), ["host"]);
+    }
 }

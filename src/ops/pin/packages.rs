@@ -19,7 +19,7 @@ use crate::recipe::ResolvedPart;
 use crate::state::State;
 
 /// Under which name the state remembers the provider of the whole prefix.
-const PREFIX: &str = "prefix";
+pub(super) const PREFIX: &str = "prefix";
 
 /// A pinned part: what it resolved to, which resolution it uses, and files that were looked at for it.
 pub(super) struct PinnedPackages {
