@@ -60,7 +60,7 @@ mod tests {
             files: Vec::new(),
         };
         let facts = BTreeMap::from([("postgres".to_owned(), "/opt/my db/postgres 15.18 (3fa9)".to_owned())]);
-        ResolvedPackages { request, reason: String::new(), pins: vec![pin], facts }
+        ResolvedPackages { request, pins: vec![pin], facts }
     }
 
     #[test]

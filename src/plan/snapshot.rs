@@ -76,8 +76,6 @@ pub struct ResolvedPython {
 pub struct ResolvedPackages {
     /// What its provider is asked.
     pub request: provider::Request,
-    /// Why this provider.
-    pub reason: String,
     /// The answer.
     pub pins: Vec<provider::Pinned>,
     /// What of this machine it uses.

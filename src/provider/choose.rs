@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The providers that have nearly everything: of these, one serves the whole prefix, so that its programs share their libraries
 /// and a database meets the client it was built with. The others serve the parts that name them.
 const OF_PREFIX: [&str; 2] = ["conda", "deb"];
@@ -18,15 +20,39 @@ pub struct Candidate<'a> {
     pub reach: Box<dyn Fn() -> Result<String, String> + 'a>,
 }
 
-/// What was chosen, and why: what `explain` shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choice {
+/// Why a part has a provider that it asks for itself.
+pub const FORCED: &str = "the part asks for it";
+
+/// What was chosen, and why: kept in the state of a prefix, and what `explain` shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chosen {
     /// The provider's word.
-    pub provider: &'static str,
+    pub provider: String,
     /// Why this one.
     pub reason: String,
-    /// Those before it in the order, and why not.
-    pub passed: Vec<(String, String)>,
+    /// Those before it in the order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed: Vec<Passed>,
+}
+
+/// A provider that was passed over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Passed {
+    /// Its word.
+    pub provider: String,
+    /// Why not.
+    pub why: String,
+}
+
+/// A choice for a part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// What was chosen, and why.
+    pub chosen: Chosen,
+    /// Whether it was decided now; else the lock or the prefix had it.
+    pub is_decided: bool,
     /// Whether it is the prefix's from now on.
     pub is_new: bool,
 }
@@ -78,10 +104,10 @@ pub struct Decided<'a> {
     pub prefix: Option<&'a str>,
 }
 
-impl fmt::Display for Choice {
+impl fmt::Display for Chosen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.provider, self.reason)?;
-        self.passed.iter().try_for_each(|(name, why)| write!(f, "; not {name}: {why}"))
+        self.passed.iter().try_for_each(|passed| write!(f, "; not {}: {}", passed.provider, passed.why))
     }
 }
 
@@ -97,7 +123,7 @@ pub fn choose(offered: &[Candidate<'_>], decided: &Decided<'_>, order: &[String]
             let offered = offered.iter().map(|candidate| candidate.name.to_owned()).collect();
             return Err(NoProvider::NotOffered { wanted: wanted.to_owned(), offered });
         };
-        return Ok(settled(candidate, "the part asks for it"));
+        return Ok(Choice { is_decided: true, ..settled(candidate, FORCED) });
     }
     if offered.is_empty() {
         return Err(NoProvider::Nothing);
@@ -108,27 +134,29 @@ pub fn choose(offered: &[Candidate<'_>], decided: &Decided<'_>, order: &[String]
     if let Some(candidate) = decided.prefix.and_then(find) {
         return Ok(settled(candidate, "chosen for this prefix before"));
     }
-    let mut passed = Vec::new();
+    let mut passed: Vec<Passed> = Vec::new();
     for wanted in order {
         let Some(candidate) = find(wanted) else { continue };
         match (candidate.reach)() {
             Ok(found) => {
                 let reason = format!("the first in order that can be reached: {found}");
                 let is_new = decided.prefix.is_none() && OF_PREFIX.contains(&candidate.name);
-                return Ok(Choice { provider: candidate.name, reason, passed, is_new });
+                let chosen = Chosen { provider: candidate.name.to_owned(), reason, passed };
+                return Ok(Choice { chosen, is_decided: true, is_new });
             }
-            Err(why) => passed.push((wanted.clone(), why)),
+            Err(why) => passed.push(Passed { provider: wanted.clone(), why }),
         }
     }
     if passed.is_empty() {
         let offered = offered.iter().map(|candidate| candidate.name.to_owned()).collect();
         return Err(NoProvider::NotInOrder { offered });
     }
-    Err(NoProvider::Unreachable { tried: passed })
+    Err(NoProvider::Unreachable { tried: passed.into_iter().map(|passed| (passed.provider, passed.why)).collect() })
 }
 
 fn settled(candidate: &Candidate<'_>, reason: &str) -> Choice {
-    Choice { provider: candidate.name, reason: reason.to_owned(), passed: Vec::new(), is_new: false }
+    let chosen = Chosen { provider: candidate.name.to_owned(), reason: reason.to_owned(), passed: Vec::new() };
+    Choice { chosen, is_decided: false, is_new: false }
 }
 
 #[cfg(test)]
@@ -148,17 +176,17 @@ mod tests {
         let offered = [offer("host", Ok("/usr/bin")), offer("deb", Ok("bookworm")), offer("conda", Err("refused"))];
         let choice = choose(&offered, &Decided::default(), &order()).expect("a choice");
         assert!(choice.is_new);
-        insta::assert_snapshot!(choice, @"deb (the first in order that can be reached: bookworm); not conda: refused");
+        insta::assert_snapshot!(choice.chosen, @"deb (the first in order that can be reached: bookworm); not conda: refused");
     }
 
     #[test]
     fn what_is_decided_is_not_asked_for_again() {
         let offered = [offer("deb", Err("down")), offer("conda", Err("down"))];
         let locked = Decided { locked: Some("deb"), prefix: Some("conda"), ..Decided::default() };
-        assert_eq!(choose(&offered, &locked, &order()).expect("a choice").provider, "deb");
+        assert_eq!(choose(&offered, &locked, &order()).expect("a choice").chosen.provider, "deb");
         let prefix = Decided { prefix: Some("conda"), ..Decided::default() };
         let choice = choose(&offered, &prefix, &order()).expect("a choice");
-        assert_eq!((choice.provider, choice.is_new), ("conda", false));
+        assert_eq!((choice.chosen.provider.as_str(), choice.is_decided, choice.is_new), ("conda", false, false));
     }
 
     #[test]
@@ -166,7 +194,7 @@ mod tests {
         let offered = [offer("host", Ok("/usr/bin"))];
         for prefix in [None, Some("deb")] {
             let choice = choose(&offered, &Decided { prefix, ..Decided::default() }, &order()).expect("a choice");
-            assert_eq!((choice.provider, choice.is_new), ("host", false));
+            assert_eq!((choice.chosen.provider.as_str(), choice.is_decided, choice.is_new), ("host", true, false));
         }
     }
 

@@ -23,7 +23,7 @@ use crate::host::Host;
 use crate::net::{Cache, Client};
 use crate::progress::Reporter;
 
-pub use self::choose::{Candidate, Choice, Decided, NoProvider, choose};
+pub use self::choose::{Candidate, Choice, Chosen, Decided, NoProvider, Passed, choose};
 pub use self::host::{HostError, HostPrograms};
 
 /// What every piece of work of a provider has at hand.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::name::nearest;
 use crate::profile::{Definition, Value};
+use crate::provider::Chosen;
 use crate::recipe::Catalogue;
 use crate::recipe::schema::OptionType;
 use crate::recipe::stack::{Edge, OptionValue, ResolvedOption, ResolvedPart, Stack};
@@ -80,6 +81,8 @@ pub struct ExplainedPart {
     pub origin: String,
     /// The part that brought it.
     pub brought_by: Option<String>,
+    /// Where its packages come from, and why from there, once that is decided.
+    pub provider: Option<Chosen>,
     /// Its options.
     pub options: Vec<ExplainedOption>,
     /// Its exports.
@@ -152,6 +155,7 @@ fn whole(part: &ResolvedPart, catalogue: &Catalogue) -> ExplainedPart {
         summary: catalogue.get(&part.recipe).map(|recipe| recipe.summary.clone()).unwrap_or_default(),
         origin: part.origin.to_string(),
         brought_by: part.brought_by.as_ref().map(ToString::to_string),
+        provider: None,
         options: options.map(|(name, one)| one_option(part, name.as_str(), one, catalogue)).collect(),
         exports: part.exports.iter().map(|(name, value)| one_export(part, name, value)).collect(),
         services: part.services.iter().map(|spec| spec.name.to_string()).collect(),

@@ -3,6 +3,7 @@
 //! [`State`] is `state.toml`: allotted once ([`allot`]), changed only by a verb that names what it changes.
 
 pub mod allot;
+mod choice;
 #[cfg(test)]
 mod crash_tests;
 pub mod identity;
@@ -18,6 +19,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 pub use allot::Allotter;
+pub use choice::PREFIX;
 pub use identity::{Identity, IdentityError, machine_id};
 pub use ledger::Ledger;
 pub use registry::Registry;
@@ -28,6 +30,7 @@ use crate::checkpoint;
 use crate::fs::{DocumentError, TomlDocument, write_atomic};
 use crate::layout::Layout;
 use crate::name::{OptionName, PartName};
+use crate::provider::Chosen;
 use crate::service::DataFormat;
 use crate::text::{SecretRef, Secrets};
 
@@ -47,6 +50,8 @@ pub struct State {
     pub ports: BTreeMap<String, u16>,
     /// Which provider was chosen, by what it was chosen for. Sticky.
     pub providers: BTreeMap<String, String>,
+    /// Why it was, and which were passed over: of the [`PREFIX`], and of `parts.NAME` that has it for reasons of its own.
+    pub choices: BTreeMap<String, Chosen>,
     /// The host's Python that each part uses (path, version, digest …), by part.
     pub python: BTreeMap<PartName, BTreeMap<String, String>>,
     /// What of this machine the packages of each part use, by part.
@@ -64,6 +69,7 @@ impl Default for State {
             run: None,
             ports: BTreeMap::new(),
             providers: BTreeMap::new(),
+            choices: BTreeMap::new(),
             python: BTreeMap::new(),
             host: BTreeMap::new(),
             formats: BTreeMap::new(),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SecretEntry, SecretWord, State};
 use crate::name::PartName;
+use crate::provider::Chosen;
 use crate::service::DataFormat;
 
 #[derive(Serialize, Deserialize)]
@@ -19,6 +20,8 @@ pub(super) struct Shape {
     ports: BTreeMap<String, u16>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     providers: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    choices: BTreeMap<String, Chosen>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     python: BTreeMap<PartName, BTreeMap<String, String>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -38,18 +41,18 @@ struct SecretShape {
 
 impl From<Shape> for State {
     fn from(shape: Shape) -> Self {
-        let Shape { format, run, ports, providers, python, host, formats, secrets } = shape;
+        let Shape { format, run, ports, providers, choices, python, host, formats, secrets } = shape;
         let entry = |secret: SecretShape| SecretEntry { word: SecretWord::new(secret.word), version: secret.version };
         let secrets = secrets.into_iter().map(|(name, secret)| (name, entry(secret))).collect();
-        Self { format, run, ports, providers, python, host, formats, secrets }
+        Self { format, run, ports, providers, choices, python, host, formats, secrets }
     }
 }
 
 impl From<State> for Shape {
     fn from(state: State) -> Self {
-        let State { format, run, ports, providers, python, host, formats, secrets } = state;
+        let State { format, run, ports, providers, choices, python, host, formats, secrets } = state;
         let shape = |entry: SecretEntry| SecretShape { word: entry.word.reveal().to_owned(), version: entry.version };
         let secrets = secrets.into_iter().map(|(name, entry)| (name, shape(entry))).collect();
-        Self { format, run, ports, providers, python, host, formats, secrets }
+        Self { format, run, ports, providers, choices, python, host, formats, secrets }
     }
 }

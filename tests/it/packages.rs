@@ -84,3 +84,32 @@ fn a_provider_that_cannot_serve_is_told_with_what_to_do() {
     ------- exit 1 -------
     ");
 }
+
+/// Why a provider serves is told as it was decided, long after the lock has its pins.
+#[test]
+fn explain_tells_why_a_provider_was_chosen_and_others_not() {
+    let parts = "[parts.tools]\nrecipe = 'packages'\nhost = ['tick']\nconda = ['tick']\nconda_channels = ['/nowhere/channel']\n";
+    let life = life(parts);
+    let provider = || life.run(&["explain", "tools", "--json"]).success().json()["provider"].clone();
+    assert_eq!(provider(), serde_json::Value::Null, "nothing is decided yet");
+    life.install();
+    let first = provider();
+    assert_eq!(first["provider"], "host", "{first}");
+    assert!(
+        first["reason"].as_str().is_some_and(|why| why.starts_with("the first in order that can be reached")),
+        "{first}"
+    );
+    assert_eq!((&first["passed"][0]["provider"], first["passed"].as_array().map(Vec::len)), (&"conda".into(), Some(1)));
+    let said = life.run(&["explain", "tools"]).success();
+    assert!(said.stdout().contains("\n  provider host (the first in order"), "{}", said.stdout());
+    assert!(said.stdout().contains("\n    not conda: "), "{}", said.stdout());
+    // Now the lock decides, which is no reason to forget.
+    life.run(&["install", "--quiet", "--force", "tools"]).success();
+    assert_eq!(provider(), first);
+    life.define(&format!("{parts}provider = 'host'\n"));
+    assert_eq!(provider()["reason"], "the part asks for it");
+    life.install();
+    life.define(parts);
+    life.install();
+    assert_eq!(provider()["reason"], "jove.lock has its pins");
+}

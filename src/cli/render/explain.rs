@@ -34,6 +34,13 @@ fn whole(part: &ExplainedPart) -> String {
     if let Some(by) = &part.brought_by {
         text.push_str(&format!("  brought by {by}\n"));
     }
+    if let Some(chosen) = &part.provider {
+        text.push_str(&format!("  provider {} ({})\n", chosen.provider, chosen.reason));
+        text.extend(chosen.passed.iter().map(|passed| {
+            let why = passed.why.trim().replace('\n', "\n      ");
+            format!("    not {}: {why}\n", passed.provider)
+        }));
+    }
     let options: Vec<Vec<String>> = part
         .options
         .iter()

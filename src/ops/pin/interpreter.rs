@@ -107,17 +107,17 @@ fn choose<'a>(
     let locked = locked.or(kept);
     // What was chosen for the prefix decides which packages, and not whether it is packages.
     let decided = Decided { forced: forced.as_deref(), locked: locked.as_deref(), prefix: None };
-    let of_prefix = pinned.state.providers.get(packages::PREFIX);
+    let of_prefix = pinned.state.providers.get(crate::state::PREFIX);
     let of_prefix = of_prefix.filter(|word| offered.iter().any(|request| request.provider().name() == *word));
     let order = with_prefix(order(&pinning.loaded.definition.sources)?, of_prefix);
     let choice = provider::choose(&candidates, &decided, &order)
         .map_err(|error| OpError::failed(error).context(format!("`{}` needs a Python", part.name)))?;
-    if choice.provider == "host" {
+    if choice.chosen.provider == "host" {
         drop(candidates);
         return Ok(Chosen::Host(on_host.into_inner().map(Box::new)));
     }
-    if !choice.passed.is_empty() {
-        pinning.report.report(Event::Note(format!("the Python of `{}` comes from {choice}", part.name)));
+    if !choice.chosen.passed.is_empty() {
+        pinning.report.report(Event::Note(format!("the Python of `{}` comes from {}", part.name, choice.chosen)));
     }
     drop(candidates);
     Ok(Chosen::Software(software))

@@ -16,10 +16,7 @@ use crate::profile::{Setting, Value};
 use crate::progress::Event;
 use crate::provider::{self, Candidate, Choice, Decided, Kit, Provider, Request};
 use crate::recipe::ResolvedPart;
-use crate::state::State;
-
-/// Under which name the state remembers the provider of the whole prefix.
-pub(super) const PREFIX: &str = "prefix";
+use crate::state::{self, State};
 
 /// A pinned part: what it resolved to, which resolution it uses, and files that were looked at for it.
 pub(super) struct PinnedPackages {
@@ -95,11 +92,11 @@ pub(super) fn pin(
         return Err(OpError::failed(format!("the pins of `{}` were not found after they were made", part.name)));
     };
     if choice.is_new {
-        pinning.report.report(Event::Note(format!("software of this prefix comes from {choice}")));
-        state.providers.insert(PREFIX.to_owned(), choice.provider.to_owned());
-    } else if !choice.passed.is_empty() {
-        pinning.report.report(Event::Note(format!("software of `{}` comes from {choice}", part.name)));
+        pinning.report.report(Event::Note(format!("software of this prefix comes from {}", choice.chosen)));
+    } else if !choice.chosen.passed.is_empty() {
+        pinning.report.report(Event::Note(format!("software of `{}` comes from {}", part.name, choice.chosen)));
     }
+    state.note_choice(&part.name, choice);
     let facts = provider.host_facts(&kit).map_err(OpError::from).map_err(of_part)?;
     if facts.is_empty() {
         state.host.remove(&part.name);
@@ -116,12 +113,7 @@ pub(super) fn pin(
         }
     };
     let pins = resolution.pins.iter().map(of_lock).collect();
-    let reason = choice.to_string();
-    Ok(PinnedPackages {
-        resolution: resolution.id,
-        inputs,
-        resolved: ResolvedPackages { request, reason, pins, facts },
-    })
+    Ok(PinnedPackages { resolution: resolution.id, inputs, resolved: ResolvedPackages { request, pins, facts } })
 }
 
 /// The provider that serves a part, by the policy.
@@ -155,11 +147,11 @@ fn chosen(
     let decided = Decided {
         forced: forced.as_deref(),
         locked: locked.as_deref(),
-        prefix: state.providers.get(PREFIX).map(String::as_str),
+        prefix: state.providers.get(state::PREFIX).map(String::as_str),
     };
     let choice = provider::choose(&candidates, &decided, &order).map_err(OpError::failed)?;
     drop(candidates);
-    let request = offered.into_iter().find(|request| request.provider().name() == choice.provider);
+    let request = offered.into_iter().find(|request| request.provider().name() == choice.chosen.provider);
     let request = request.ok_or_else(|| OpError::failed("the chosen provider is not offered"))?;
     Ok((request, choice))
 }
