@@ -6,6 +6,7 @@ use crate::host::Host;
 use crate::ops::error::{OpError, OpResult};
 use crate::profile::{Shipped, find_project};
 use crate::recipe::Catalogue;
+use crate::recipe::schema::Recipe;
 
 /// One line of a list.
 #[derive(Debug, Clone, Serialize)]
@@ -14,6 +15,18 @@ pub struct Entry {
     pub name: String,
     /// What it is.
     pub summary: String,
+    /// Where a recipe's software may come from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub providers: Vec<ProviderCard>,
+}
+
+/// A provider of a recipe's software for people.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProviderCard {
+    /// Its word.
+    pub name: String,
+    /// The test that installs the recipe from there and talks to it; without one it is declared only.
+    pub tested: Option<String>,
 }
 
 /// One recipe for people.
@@ -23,6 +36,8 @@ pub struct RecipeCard {
     pub name: String,
     /// What it is.
     pub summary: String,
+    /// Where its software may come from.
+    pub providers: Vec<ProviderCard>,
     /// Its options.
     pub options: Vec<OptionCard>,
     /// What other parts may refer to.
@@ -64,10 +79,16 @@ pub fn recipes(host: &Host) -> OpResult<Vec<Entry>> {
     let catalogue = catalogue(host)?;
     let names: Vec<String> = catalogue.names().map(str::to_owned).collect();
     let entries = names.into_iter().filter_map(|name| {
-        let summary = catalogue.get(&name)?.summary.clone();
-        Some(Entry { name, summary })
+        let recipe = catalogue.get(&name)?;
+        Some(Entry { summary: recipe.summary.clone(), providers: providers(&catalogue, recipe), name })
     });
     Ok(entries.collect())
+}
+
+fn providers(catalogue: &Catalogue, recipe: &Recipe) -> Vec<ProviderCard> {
+    let tested = |name: &str| recipe.tested.get(name).cloned();
+    let names = catalogue.providers(recipe).into_iter();
+    names.map(|name| ProviderCard { name: name.to_owned(), tested: tested(name) }).collect()
 }
 
 /// One recipe.
@@ -89,6 +110,7 @@ pub fn recipe(host: &Host, name: &str) -> OpResult<RecipeCard> {
     Ok(RecipeCard {
         name: name.to_owned(),
         summary: recipe.summary.clone(),
+        providers: providers(&catalogue, recipe),
         options: options.collect(),
         exports: recipe.exports.iter().map(|(name, _)| name.clone()).collect(),
         example: !catalogue.example_files(name).is_empty(),
@@ -104,6 +126,7 @@ pub fn profiles(host: &Host) -> OpResult<Vec<Entry>> {
     let entries = catalogue.profiles().into_iter().map(|name| Entry {
         name: name.to_owned(),
         summary: catalogue.profile(name).and_then(summary).unwrap_or_default(),
+        providers: Vec::new(),
     });
     Ok(entries.collect())
 }

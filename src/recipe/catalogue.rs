@@ -15,8 +15,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use include_dir::{Dir, DirEntry, include_dir};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use crate::provider::ORDER;
 use crate::recipe::parse::parse;
-use crate::recipe::schema::Recipe;
+use crate::recipe::schema::{Action, Recipe};
 
 static RECIPES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/recipes");
 static PROFILES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/profiles");
@@ -115,6 +116,18 @@ impl Catalogue {
     pub fn find(&self, name: &str) -> Option<Result<&Recipe, &Diagnostics>> {
         let entry = self.entries.get(name)?;
         Some(entry.parsed.get_or_init(|| self.parse(name)).as_ref())
+    }
+
+    /// The providers of which a recipe, or what it brings, says what to take from there; in the order in which they are tried.
+    #[must_use]
+    pub fn providers(&self, recipe: &Recipe) -> Vec<&'static str> {
+        let has = |word: &str| {
+            let is_packages = |name: &str| self.get(name).is_some_and(|brought| brought.action == Action::Packages);
+            let own = recipe.action == Action::Packages && recipe.option(word).is_some();
+            let mut brings = recipe.brings.iter().filter(|form| is_packages(&form.recipe.0));
+            own || brings.any(|form| form.options.contains_key(word))
+        };
+        ORDER.into_iter().filter(|word| has(word)).collect()
     }
 
     fn parse(&self, name: &str) -> Result<Recipe, Diagnostics> {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostic, Diagnostics, Origin, Source};
 use crate::name::{OptionName, PartName};
 use crate::profile::Value;
+use crate::provider::ORDER;
 use crate::recipe::check;
 use crate::recipe::data::data_form;
 use crate::recipe::process::{CommonForm, Runs, service_form};
-use crate::recipe::read::{Fields, parse_toml};
+use crate::recipe::read::{Fields, kind_of, parse_toml};
 use crate::recipe::schema::{
     Action, BRINGER, BUILT_IN, BringForm, Content, FileForm, OptionSpec, OptionType, PART_KEYS, PromiseForm, Recipe,
     SourceForm, When, Written,
@@ -51,6 +52,7 @@ fn recipe(name: &str, source: &Arc<Source>, table: BTreeMap<String, Written>, wr
     let exports = fields.table("exports");
     let promises = fields.list("promise");
     let brings = fields.list("brings");
+    let tested = fields.table("tested");
     fields.done();
 
     let options = options.into_iter().filter_map(|(name, one)| option(&name, one, wrong)).collect();
@@ -78,6 +80,24 @@ fn recipe(name: &str, source: &Arc<Source>, table: BTreeMap<String, Written>, wr
         exports: exports.into_iter().collect(),
         promises: promises.into_iter().filter_map(|one| promise_form(one, wrong)).collect(),
         brings: brings.into_iter().filter_map(|one| bring_form(one, wrong)).collect(),
+        tested: tested.into_iter().filter_map(|(provider, test)| tested_form(provider, test, wrong)).collect(),
+    }
+}
+
+/// `deb = "real stack::a_site_runs"`: a provider, and a test by its suite and name.
+fn tested_form(provider: String, (test, origin): Written, wrong: &mut Diagnostics) -> Option<(String, String)> {
+    if !ORDER.contains(&provider.as_str()) {
+        let said = Diagnostic::error(format!("`{provider}` in [tested] is no provider")).at(&origin, "");
+        wrong.push(said.nearest(&provider, ORDER));
+        return None;
+    }
+    match test {
+        Value::String(test) => Some((provider, test)),
+        other => {
+            let said = format!("`{provider}` of [tested] must be the name of a test, but is {}", kind_of(&other));
+            wrong.push(Diagnostic::error(said).at(&origin, ""));
+            None
+        }
     }
 }
 

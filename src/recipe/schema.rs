@@ -66,6 +66,8 @@ pub struct Recipe {
     pub promises: Vec<PromiseForm>,
     /// Parts that it adds where the project has none of that recipe.
     pub brings: Vec<BringForm>,
+    /// By provider, the test that installs it from there and talks to it.
+    pub tested: BTreeMap<String, String>,
 }
 
 impl Recipe {

@@ -264,6 +264,35 @@ fn examples_of_options_are_taken() {
     }
 }
 
+/// What a recipe calls tested is declared, and the test that it names is there.
+#[test]
+fn tests_that_recipes_name_are_there() {
+    let sandbox = Sandbox::new();
+    let recipes = sandbox.run(&["recipe", "list", "--json"]).success().json();
+    let mut count = 0;
+    for recipe in recipes.as_array().expect("a list") {
+        let name = recipe["name"].as_str().expect("a name");
+        let text = repository(&format!("recipes/{name}/recipe.toml"));
+        let written: toml::Table = toml::from_str(&text).expect("TOML");
+        let Some(tested) = written.get("tested").and_then(toml::Value::as_table) else { continue };
+        for (provider, test) in tested {
+            count += 1;
+            let test = test.as_str().expect("a name");
+            let mut listed = recipe["providers"].as_array().expect("providers").iter();
+            let found = listed.find(|one| one["name"] == provider.as_str()).and_then(|one| one["tested"].as_str());
+            assert_eq!(found, Some(test), "{name} declares {provider}");
+            let (suite, path) = test.split_once(' ').unwrap_or_else(|| panic!("{name}: {test} has a suite"));
+            let (module, function) = path.rsplit_once("::").unwrap_or_else(|| panic!("{name}: {test} has a module"));
+            let code = repository(&format!("tests/{suite}/{}.rs", module.replace("::", "/")));
+            assert!(code.contains(&format!("#[test]\nfn {function}() {{")), "{name}: there is no test {test}");
+        }
+    }
+    assert!(count >= 10, "{count}");
+    let shown = sandbox.run(&["recipe", "show", "nginx"]).success();
+    let line = "\nproviders: conda (declared), deb (tested), source (tested), host (declared)\n";
+    assert!(shown.stdout().contains(line), "{}", shown.stdout());
+}
+
 #[test]
 fn shipped_profiles_resolve_with_their_examples() {
     let sandbox = Sandbox::new();

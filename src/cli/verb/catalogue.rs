@@ -5,7 +5,7 @@ use crate::cli::args::CatalogueVerb;
 use crate::cli::face::Face;
 use crate::cli::render::table::table;
 use crate::ops::OpResult;
-use crate::ops::catalogue::{self, Entry, RecipeCard};
+use crate::ops::catalogue::{self, Entry, ProviderCard, RecipeCard};
 
 /// The recipes.
 ///
@@ -55,6 +55,11 @@ fn shown(card: &RecipeCard) -> String {
         };
         text.push_str(&format!("  {} ({}, {default})\n", option.name, option.kind));
         text.extend(option.doc.lines().map(|line| format!("      {line}\n")));
+    }
+    if !card.providers.is_empty() {
+        let how = |provider: &ProviderCard| if provider.tested.is_some() { "tested" } else { "declared" };
+        let providers = card.providers.iter().map(|provider| format!("{} ({})", provider.name, how(provider)));
+        text.push_str(&format!("\nproviders: {}\n", providers.collect::<Vec<_>>().join(", ")));
     }
     if !card.exports.is_empty() {
         text.push_str(&format!("\nother parts may refer to: {}\n", card.exports.join(", ")));
