@@ -117,6 +117,50 @@ fn what_a_job_keeps_is_dumped_and_loaded() {
     life.is_quiet();
 }
 
+/// A job of a site, which is said as the recipes of applications export it.
+fn job_of_site(is_editable: bool) -> String {
+    format!(
+        r#"
+[parts.report]
+recipe  = "cron"
+at      = "@yearly"
+command = ["sh", "report.sh"]
+vars    = {{ WHAT = "own" }}
+[parts.report.site]
+source   = "${{project.folder}}/shop"
+editable = {is_editable}
+data     = "${{project.folder}}/shop-data"
+vars     = {{ COLOUR = "teal", SIZE = "of the site" }}
+own_vars = {{ SIZE = "large", WHAT = "of the site" }}
+"#
+    )
+}
+
+#[test]
+fn a_job_of_a_site_has_what_the_site_has() {
+    let life = Life::of(&job_of_site(false));
+    life.sandbox.write("shop/report.sh", "echo $COLOUR, $SIZE, $WHAT, $(cat stock) in ${PWD##*/}\n");
+    life.sandbox.write("shop/stock", "7\n");
+    life.install();
+    let says = || {
+        life.run(&["run-now", "report", "--quiet"]).success();
+        let log = life.run(&["logs", "report"]).success();
+        log.stdout().lines().last().expect("a line").to_owned()
+    };
+    assert!(says().ends_with("teal, large, own, 7 in app"), "{}", says());
+    // What it runs in is a copy, as the site's own is, and follows at the next install.
+    life.sandbox.write("shop/stock", "8\n");
+    assert!(says().ends_with("own, 7 in app"), "{}", says());
+    life.install();
+    assert!(says().ends_with("own, 8 in app"), "{}", says());
+    life.define(&job_of_site(true));
+    life.install();
+    life.sandbox.write("shop/stock", "9\n");
+    assert!(says().ends_with("own, 9 in shop"), "{}", says());
+    life.run(&["stop"]).success();
+    life.is_quiet();
+}
+
 #[test]
 fn times_that_cannot_be_are_refused_where_they_are_written() {
     for at in ["at = \"61 * * * *\"", "at = \"0 0 30 2 *\"", "at = \"@daily\"\nzone = \"Mars/Olympus\""] {

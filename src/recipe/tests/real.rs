@@ -132,9 +132,9 @@ fn in_production_every_server_and_job_is_confined() {
 }
 
 #[test]
-fn the_tasks_of_a_site_have_all_that_the_site_has() {
+fn the_tasks_and_jobs_of_a_site_have_all_that_the_site_has() {
     let folder = tempfile::tempdir().expect("folder");
-    let text = "name = 'shop'\n[parts.env]\nrecipe = 'python'\npypi = ['django']\n[parts.app]\nrecipe = 'wsgi'\nenv = '${env}'\napp = 'shop:app'\nservices = ['postgresql', 'redis', 'files']\nvars = { COLOUR = 'teal' }\n[parts.tasks]\nrecipe = 'celery'\nsite = '${app.process}'\napp = 'shop'\nneeds = ['app']\n";
+    let text = "name = 'shop'\n[parts.env]\nrecipe = 'python'\npypi = ['django']\n[parts.app]\nrecipe = 'wsgi'\nenv = '${env}'\napp = 'shop:app'\nservices = ['postgresql', 'redis', 'files']\nvars = { COLOUR = 'teal' }\n[parts.tasks]\nrecipe = 'celery'\nsite = '${app.process}'\napp = 'shop'\nneeds = ['app']\n[parts.report]\nrecipe = 'cron'\nsite = '${app.process}'\nat = '@daily'\ncommand = ['python', 'report.py']\nvars = { COLOUR = 'red' }\n";
     fs_err::write(folder.path().join("jove.toml"), text).expect("project");
     for profile in ["demo", "dev", "production", "stage"] {
         let (stack, _) = install(profile, Some(folder.path().to_owned())).unwrap_or_else(|wrong| panic!("{wrong}"));
@@ -147,7 +147,17 @@ fn the_tasks_of_a_site_have_all_that_the_site_has() {
         assert!(worker.vars["CELERY_BROKER_URL"].to_string().starts_with("redis+socket://"), "{profile}");
         assert_eq!((worker.writes.is_some(), &worker.watch), (site.writes.is_some(), &site.watch), "{profile}");
         assert_eq!(stack.parts["tasks"].sources, stack.parts["app"].sources, "{profile}");
-        let files = "/home/u/jove/demo/var/app-files/files";
-        assert!(worker.folders.iter().any(|folder| folder == std::path::Path::new(files)), "{profile}");
+        let job = main("report");
+        for (name, value) in &site.vars {
+            let is_own = ["COLOUR", "HOME", "TMPDIR", "PYTHONNOUSERSITE", "PYTHONUNBUFFERED"].contains(&name.as_str());
+            assert_eq!(job.vars.get(name) == Some(value), !is_own, "{profile}: {name}");
+        }
+        assert_eq!(job.vars["COLOUR"].to_string(), "red", "{profile}: its own win");
+        assert_eq!(job.writes, site.writes, "{profile}");
+        assert_eq!(stack.parts["report"].sources, stack.parts["app"].sources, "{profile}");
+        let files = std::path::Path::new("/home/u/jove/demo/var/app-files/files");
+        for spec in [worker, job] {
+            assert!(spec.folders.iter().any(|folder| folder == files), "{profile}: {}", spec.name);
+        }
     }
 }
