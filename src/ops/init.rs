@@ -409,7 +409,7 @@ mod tests {
         let database = "services = [\"postgresql\"]".to_owned();
         let both =
             "# services = [\"postgresql\", \"files\"]    # when MEDIA_ROOT = os.environ.get(\"JOVE_FILES\")".to_owned();
-        assert_eq!(site("DATABASE_URL"), [database.clone()]);
+        assert_eq!(site("DATABASE_URL"), std::slice::from_ref(&database));
         assert_eq!(site("DATABASE_URL\nMEDIA_ROOT = BASE_DIR / 'media'\n"), [database, both]);
     }
 }

@@ -128,9 +128,12 @@ fn choose<'a>(
 /// # Errors
 /// If it is no list of providers.
 pub(in crate::ops) fn order(sources: &BTreeMap<String, Setting>) -> OpResult<Vec<String>> {
-    let others = || provider::ORDER.into_iter().filter(|word| *word != "host");
-    let usual = || ["host"].into_iter().chain(others()).map(str::to_owned).collect();
-    Ok(packages::said_order(sources)?.unwrap_or_else(usual))
+    Ok(packages::said_order(sources)?.unwrap_or_else(usual_order))
+}
+
+fn usual_order() -> Vec<String> {
+    let others = provider::ORDER.into_iter().filter(|word| *word != "host");
+    ["host"].into_iter().chain(others).map(str::to_owned).collect()
 }
 
 /// The same for a prefix that has packages of one provider: of packages it takes only those.
@@ -358,11 +361,11 @@ mod tests {
     #[test]
     fn packages_of_the_prefix_stand_for_all_others() {
         let (conda, deb) = ("conda".to_owned(), "deb".to_owned());
-        let said = |words: &[&str]| Some(words.iter().map(ToString::to_string).collect());
-        assert_eq!(order(None, None), ["host", "conda", "deb", "archive", "git", "source"]);
-        assert_eq!(order(None, Some(&deb)), ["host", "deb"]);
-        assert_eq!(order(said(&["deb", "host"]), None), ["deb", "host"]);
-        assert_eq!(order(said(&["deb", "host", "conda"]), Some(&conda)), ["conda", "host"]);
-        assert_eq!(order(said(&["host"]), Some(&conda)), ["host"]);
+        let said = |words: &[&str]| words.iter().map(ToString::to_string).collect();
+        assert_eq!(with_prefix(usual_order(), None), ["host", "conda", "deb", "archive", "git", "source"]);
+        assert_eq!(with_prefix(usual_order(), Some(&deb)), ["host", "deb"]);
+        assert_eq!(with_prefix(said(&["deb", "host"]), None), ["deb", "host"]);
+        assert_eq!(with_prefix(said(&["deb", "host", "conda"]), Some(&conda)), ["conda", "host"]);
+        assert_eq!(with_prefix(said(&["host"]), Some(&conda)), ["host"]);
     }
 }
