@@ -217,6 +217,7 @@ const RUNS: &[(&str, &[&str], &[i32])] = &[
     ("verify", &["verify"], &[0]),
     ("recipe list", &["recipe", "list"], &[0]),
     ("recipe show", &["recipe", "show", "wsgi"], &[0]),
+    ("recipe show", &["recipe", "show", "nginx"], &[0]),
     ("profile list", &["profile", "list"], &[0]),
     ("profile show", &["profile", "show", "demo"], &[0]),
     ("an error", &["plan", "--set", "it.titel=x"], &[1, 64]),
