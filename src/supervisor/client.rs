@@ -2,17 +2,14 @@
 //! nothing to do costs one round trip and no more.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::net::UnixStream;
+use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::door::CROWDED;
-use super::http::{Body, ResponseHead, read_head};
 use super::message::{
     Event, Outcome, ServicesRequest, SignalRequest, Status, SwitchEvent, SwitchOutcome, SwitchRequest,
 };
-use super::reach::{self, BETWEEN, PATIENCE, await_end, handles, open};
+use super::reach::{self, BETWEEN, PATIENCE, await_end, handles};
 use super::usage::Usage;
 use crate::generation;
 use crate::layout::Layout;
@@ -20,10 +17,6 @@ use crate::name::PartName;
 
 /// How long one waits who only looks.
 const GLIMPSE: Duration = Duration::from_secs(3);
-
-/// For how long it is tried again where there are too many clients, and how often.
-const CROWD: Duration = Duration::from_secs(8);
-const AGAIN: Duration = Duration::from_millis(50);
 
 /// Why the supervisor could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -83,10 +76,10 @@ impl ClientError {
 /// A running supervisor.
 #[derive(Debug)]
 pub struct Client {
-    layout: Layout,
-    path: PathBuf,
+    pub(super) layout: Layout,
+    pub(super) path: PathBuf,
     /// How long an answer may take that needs no work.
-    patience: Duration,
+    pub(super) patience: Duration,
 }
 
 impl Client {
@@ -327,78 +320,6 @@ impl Client {
             }
         }
         Err(ClientError::Talk(io::ErrorKind::UnexpectedEof.into()))
-    }
-
-    fn question<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        self.read_json(self.request("GET", path, None, Some(self.patience))?)
-    }
-
-    fn read_json<T: serde::de::DeserializeOwned>(&self, mut body: Body) -> Result<T, ClientError> {
-        let mut text = String::new();
-        body.read_to_string(&mut text).map_err(|error| self.unheard(error, body.stream()))?;
-        serde_json::from_str(&text).map_err(|error| ClientError::Answer(error.to_string()))
-    }
-
-    /// Why nothing more was heard.
-    fn unheard(&self, error: io::Error, stream: &UnixStream) -> ClientError {
-        match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                reach::silence(&self.layout, reach::peer(stream), self.patience)
-            }
-            _ => ClientError::Talk(error),
-        }
-    }
-
-    /// Asks, again if there are too many clients at this moment: those who say nothing are sent away soon.
-    fn request(
-        &self,
-        method: &str,
-        path: &str,
-        body: Option<&[u8]>,
-        patience: Option<Duration>,
-    ) -> Result<Body, ClientError> {
-        let end = Instant::now() + CROWD;
-        loop {
-            match self.request_once(method, path, body, patience) {
-                Err(ClientError::Refused(why)) if why == CROWDED && Instant::now() < end => std::thread::sleep(AGAIN),
-                answer => return answer,
-            }
-        }
-    }
-
-    fn request_once(
-        &self,
-        method: &str,
-        path: &str,
-        body: Option<&[u8]>,
-        patience: Option<Duration>,
-    ) -> Result<Body, ClientError> {
-        // A supervisor that has just ended is followed by another.
-        let mut stream = match open(&self.path) {
-            Err(ClientError::Connect { .. }) if Self::connect(&self.layout)?.is_some() => open(&self.path)?,
-            opened => opened?,
-        };
-        stream.set_read_timeout(patience).map_err(ClientError::Talk)?;
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: jove\r\nconnection: close\r\n");
-        if let Some(body) = body {
-            head.push_str(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()));
-        } else if method == "POST" {
-            head.push_str("content-length: 0\r\n");
-        }
-        head.push_str("\r\n");
-        let mut bytes = head.into_bytes();
-        bytes.extend_from_slice(body.unwrap_or_default());
-        stream.write_all(&bytes).map_err(ClientError::Talk)?;
-        let mut reader = BufReader::new(stream);
-        let ResponseHead { status, length, chunked } =
-            read_head(&mut reader).map_err(|error| self.unheard(error, reader.get_ref()))?;
-        let mut body = Body::new(reader, length, chunked);
-        if status == 200 {
-            return Ok(body);
-        }
-        let mut text = String::new();
-        body.read_to_string(&mut text).map_err(|error| self.unheard(error, body.stream()))?;
-        Err(ClientError::Refused(text.trim().to_owned()))
     }
 }
 

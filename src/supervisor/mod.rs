@@ -45,6 +45,7 @@ mod pump;
 mod reach;
 mod recover;
 mod reload;
+mod request;
 pub mod runs;
 mod schedule;
 mod scope;
