@@ -3,7 +3,7 @@
 //! It is the command of a data step, so the old code is stopped and nobody serves from the data. The name of the dump stands in
 //! `var/<part>/.migrating` meanwhile: a step that was killed begins with loading it. What was done is noted
 //! ([`generation::migration`]): where the new code does not come up afterwards, the supervisor has the same command bring the dump
-//! back, and `rollback` says what it would find.
+//! back, and `rollback` says what it leaves.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

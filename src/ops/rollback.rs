@@ -11,7 +11,7 @@ use crate::layout::Layout;
 use crate::ops::error::{OpError, OpResult, at};
 use crate::ops::place::Place;
 use crate::ops::{format, prefix, service, stamp};
-use crate::progress::Reporter;
+use crate::progress::{Event, Reporter};
 use crate::state::State;
 use crate::store::Store;
 
@@ -29,7 +29,7 @@ pub struct Summary {
 /// Goes back.
 ///
 /// # Errors
-/// If there is no such generation, one of its objects is gone, or data have a newer format or were migrated since.
+/// If there is no such generation, one of its objects is gone, or data have a newer format.
 pub fn rollback(place: &Place, to: Option<u32>, force: bool, no_start: bool, report: &Reporter) -> OpResult<Summary> {
     let entered = prefix::enter_existing(place, report)?;
     prefix::check(place, None)?;
@@ -68,6 +68,7 @@ pub fn rollback(place: &Place, to: Option<u32>, force: bool, no_start: bool, rep
     moved?;
     checkpoint::pass("rollback-after-switch");
     prefix::record(place, &format!("generation {left} → {to}"))?;
+    tell_migrations(place, left, to, report)?;
     Hold { is_done: true, ..hold }.write(layout).map_err(at(&layout.hold()))?;
     Ok(Summary { generation: to, left, started: !no_start || running })
 }
@@ -96,7 +97,6 @@ fn step(place: &Place, to: Option<u32>, left: u32, state: Option<&State>) -> OpR
     if let Some(state) = state {
         if let Ok(former) = Manifest::read(&place.layout, left) {
             check_data(&former, &target)?;
-            check_migrations(place, &former, &target)?;
         }
         format::check_former(place, &target, state)?;
     }
@@ -153,25 +153,20 @@ fn check_data(current: &Manifest, target: &Manifest) -> OpResult<()> {
     Ok(())
 }
 
-/// Data that a later generation migrated are not read by older code, unless that was said of the migration.
-fn check_migrations(place: &Place, current: &Manifest, target: &Manifest) -> OpResult<()> {
-    for name in current.parts.keys() {
+/// What later generations made of data stays, and older code may not read it: who goes back hears so, and what there is of before.
+/// It is no reason to refuse: a migration runs with each new version, and mostly has nothing to do.
+fn tell_migrations(place: &Place, left: u32, to: u32, report: &Reporter) -> OpResult<()> {
+    for name in Manifest::read(&place.layout, left)?.parts.keys() {
         let done = migration::read(&place.layout, name).map_err(at(&place.layout.data(name)))?;
-        let after = done.iter().filter(|one| one.to > target.generation && one.to <= current.generation);
+        let mut undone = done.into_iter().filter(|one| one.to > to && one.to <= left);
         // The oldest dump has what the older code left.
-        let Some((to, dump)) = after.filter_map(|one| Some((one.to, one.dump.as_ref()?))).next() else { continue };
-        let message = format!(
-            "generation {to} migrated the data of `{name}`, which the code of generation {} may not read",
-            target.generation
-        );
-        let refused = OpError::failed(message);
-        if !place.layout.dumps().join(dump).exists() {
-            return Err(refused.hint("the dump that was taken before is gone; go back all the same with --force"));
-        }
-        let (command, to) = (place.command(), target.generation);
-        return Err(refused
-            .hint(format!("with the data of before: {command} rollback {to} --force && {command} load {dump}"))
-            .hint("what was written since is lost then, but for the dump that `load` takes; or roll back with --force alone"));
+        let Some((by, dump)) = undone.find_map(|one| Some((one.to, one.dump?))) else { continue };
+        let said = format!("the data of `{name}` stay as the migration of generation {by} left them");
+        report.report(Event::Note(if place.layout.dumps().join(&dump).exists() {
+            format!("{said}; as they were before: {} load {dump}", place.command())
+        } else {
+            format!("{said}, and the dump of before is gone")
+        }));
     }
     Ok(())
 }
