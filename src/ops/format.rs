@@ -11,11 +11,11 @@ use crate::plan::Desired;
 use crate::service::{DataFormat, DataVerb};
 use crate::state::State;
 
-/// Notes in the state what made the data of the current generation: they stay when it goes.
+/// Notes in the state what made the data of the current generation, where there are some: they stay when it goes.
 pub(super) fn note(layout: &Layout, state: &mut State) {
     let current = generation::current(layout).and_then(|number| Manifest::read(layout, number).ok());
     for (name, part) in current.into_iter().flat_map(|manifest| manifest.parts) {
-        match part.data_format {
+        match part.data_format.filter(|_| has_data(&part.data)) {
             Some(format) => drop(state.formats.insert(name, format)),
             None => drop(state.formats.remove(&name)),
         }
@@ -96,7 +96,7 @@ fn keep(written: &DataFormat, wished: Option<&DataFormat>) -> String {
 
 /// Whether there is anything in the folders but what is noted of steps and runs.
 fn has_data(folders: &[PathBuf]) -> bool {
-    let notes = [".steps.jsonl", ".runs.jsonl"];
+    let notes = [".steps.jsonl", ".runs.jsonl", ".migrations.json"];
     folders.iter().any(|folder| match std::fs::read_dir(folder) {
         Ok(entries) => entries.flatten().any(|entry| !notes.iter().any(|note| entry.file_name() == *note)),
         Err(error) => error.kind() != std::io::ErrorKind::NotFound,

@@ -125,7 +125,12 @@ impl<'s> Services<'s> {
         let specs = self.by_part[part];
         let is_main = |spec: &&ServiceSpec| spec.group.as_ref().unwrap_or(&spec.name) == &need.part;
         let main: Vec<&ServiceSpec> = specs.iter().filter(is_main).collect();
-        let meant: Vec<&ServiceSpec> = if main.is_empty() { specs.iter().collect() } else { main };
+        // What makes it whole once it runs, as users and databases of a server, belongs to its being ready.
+        let completes =
+            |spec: &&ServiceSpec| is_step(spec) && main.iter().any(|main| reaches(specs, &spec.name, &main.name));
+        let after = specs.iter().filter(|spec| need.condition == NeedCondition::Ready && completes(spec));
+        let meant: Vec<&ServiceSpec> =
+            if main.is_empty() { specs.iter().collect() } else { main.iter().copied().chain(after).collect() };
         let meant = meant.into_iter().map(|spec| {
             // A step that is over is as ready as it will be.
             let condition = if is_step(spec) { NeedCondition::Succeeded } else { need.condition };

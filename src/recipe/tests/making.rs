@@ -163,7 +163,17 @@ fn services_wait_for_steps_and_for_what_is_said() {
     ");
     let of_main: Vec<String> =
         needs(&stack, "s").lines().filter(|line| line.starts_with("s ")).map(str::to_owned).collect();
-    assert_eq!(of_main, ["s m-one Succeeded", "s s-migrate Succeeded", "s t Ready", "s u-worker Ready", "s v Started"]);
+    assert_eq!(
+        of_main,
+        [
+            "s m-one Succeeded",
+            "s s-migrate Succeeded",
+            "s t Ready",
+            "s t-fill Succeeded",
+            "s u-worker Ready",
+            "s v Started"
+        ]
+    );
 }
 
 #[test]
