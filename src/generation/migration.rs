@@ -1,4 +1,5 @@
-//! `var/<part>/.migrations.json`: what new versions made of a part's data, so that whoever goes back knows what became of them.
+//! `var/<part>/.migrations.json`: what new versions made of a part's data, so that whoever goes back knows what became of them. And
+//! `var/<part>/.migrating`: the name of the dump that was taken before a migration that has not ended yet.
 
 use std::io;
 use std::path::PathBuf;
@@ -25,6 +26,19 @@ pub struct Migration {
 
 fn path(layout: &Layout, part: &PartName) -> PathBuf {
     layout.data(part).join(".migrations.json")
+}
+
+/// Where the name of the dump stands while a migration goes on.
+#[must_use]
+pub fn mark(layout: &Layout, part: &PartName) -> PathBuf {
+    layout.data(part).join(".migrating")
+}
+
+/// The dump of a migration that was cut off, so that nobody knows what it has done.
+#[must_use]
+pub fn cut_off(layout: &Layout, part: &PartName) -> Option<String> {
+    let name = std::fs::read_to_string(mark(layout, part)).ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 /// What was done to a part's data, oldest first.

@@ -43,15 +43,18 @@ pub struct Request {
 /// If the dump cannot be taken (then nothing was changed) or the command fails (then the data are as before).
 pub fn migrate(request: &Request, say: &mut dyn FnMut(&str)) -> OpResult<()> {
     let layout = &request.layout;
-    let mark = layout.data(&request.part).join(".migrating");
+    let mark = migration::mark(layout, &request.part);
     let held = protected(layout, &request.part)?;
-    if let Ok(name) = std::fs::read_to_string(&mark) {
+    let cut_off = migration::cut_off(layout, &request.part);
+    if let Some(name) = &cut_off {
         say(&format!("the last migration was cut off; its data come back from the dump {name}"));
-        undo(request, &held, name.trim())?;
+        undo(request, &held, name)?;
         remove(&mark)?;
     }
     if let Some(name) = &request.back {
-        undo(request, &held, name)?;
+        if cut_off.as_ref() != Some(name) {
+            undo(request, &held, name)?;
+        }
         say(&format!("the data are again those of the dump {name}"));
         return Ok(());
     }

@@ -1,5 +1,5 @@
-//! The way back of data: where the new code does not come up after its migration, what was there before is loaded again, while
-//! nobody serves from it.
+//! The way back of data: where a migration is killed, or the new code does not come up after it, what was there before is loaded
+//! again, while nobody serves from it.
 //!
 //! The migration's own command does it ([`crate::service::ServiceSpec::is_migration`]), as a data step of the former generation.
 
@@ -12,7 +12,7 @@ use super::message::SwitchEvent;
 use super::ops::{self, Failure};
 use super::switch::{read_services, settle_into};
 use super::{done, history};
-use crate::generation::{Journal, migration};
+use crate::generation::{Journal, Migration, migration};
 use crate::name::PartName;
 use crate::service::{Kind, ServiceSpec, Services, order};
 use crate::text::Text;
@@ -55,9 +55,10 @@ fn found(core: &Core, journal: &Journal, former: &Services) -> Vec<Undo> {
     let Ok(tried) = read_services(core, journal.to) else { return Vec::new() };
     let steps = tried.services.iter().filter(|spec| spec.is_migration());
     let undo = |step: &Arc<ServiceSpec>| {
-        let last = migration::read(&core.layout, &step.part).ok()?.pop()?;
-        let is_of_this = Some(last.from) == journal.from && last.to == journal.to;
-        let dump = last.dump.filter(|_| is_of_this)?;
+        let is_of_this = |last: &Migration| Some(last.from) == journal.from && last.to == journal.to;
+        let done = || migration::read(&core.layout, &step.part).ok()?.pop().filter(is_of_this)?.dump;
+        // One that was killed may have done anything, and noted nothing.
+        let dump = migration::cut_off(&core.layout, &step.part).or_else(done)?;
         Some(Undo { back: way_back(step, &dump, former), step: step.clone(), dump })
     };
     steps.filter_map(undo).collect()

@@ -353,6 +353,9 @@ fn a_migration_that_is_killed_begins_anew() {
         words.life.sandbox.write(words.prefix().join("kill"), *checkpoint);
         migrate(&words, "echo more >> words").code(1);
         assert!(!words.prefix().join("kill").exists(), "{checkpoint} was not passed");
+        // The former code is back, and so is what it knows.
+        until("the service of before", || words.is_ready().then_some(()));
+        assert_eq!(words.said(), "one\n", "{checkpoint}");
         words.run(&["update", "--quiet", "--retry", "--set", "it.migration=echo more >> words"]).success();
         assert_eq!(words.said(), "one\nmore\n", "{checkpoint}");
     }
