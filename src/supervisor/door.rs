@@ -44,9 +44,12 @@ pub(super) struct Door {
 impl Door {
     /// Opens the socket at `path`.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
+        // Watched before there is a socket: the kernel takes some 15 ms to end a watch, and lets go what was opened last first. A
+        // socket that outlived its killed supervisor for so long would take callers whom nobody answers.
+        let mut name = Nameplate::of(path);
         let (listener, file) = bind(path)?;
-        let (name, places) = (Nameplate::of(path, file), Arc::new(Semaphore::new(CLIENTS)));
-        Ok(Self { listener, name, places, trouble: Trouble::default() })
+        name.is_up(file);
+        Ok(Self { listener, name, places: Arc::new(Semaphore::new(CLIENTS)), trouble: Trouble::default() })
     }
 
     /// Opens it again where it was: somebody has removed it.

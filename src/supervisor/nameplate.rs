@@ -32,18 +32,17 @@ pub(super) struct Inode {
 #[derive(Debug)]
 pub(super) struct Nameplate {
     path: PathBuf,
-    file: Inode,
+    file: Option<Inode>,
     /// Tells when names in the folder change; nothing where the kernel has no more such watches for this user.
     changes: Option<AsyncFd<OwnedFd>>,
     look: Option<Instant>,
 }
 
 impl Nameplate {
-    /// A name that was given to a file just now.
-    pub(super) fn of(path: &Path, file: Inode) -> Self {
+    /// A name that a file will be given.
+    pub(super) fn of(path: &Path) -> Self {
         let changes = path.parent().and_then(|run| watch(run).ok());
-        // It may have been taken from it before the watch stood.
-        Self { path: path.to_owned(), file, changes, look: Some(Instant::now()) }
+        Self { path: path.to_owned(), file: None, changes, look: None }
     }
 
     /// Which name it is.
@@ -51,9 +50,9 @@ impl Nameplate {
         &self.path
     }
 
-    /// It was given to another file.
+    /// It was given to this file.
     pub(super) fn is_up(&mut self, file: Inode) {
-        self.file = file;
+        self.file = Some(file);
     }
 
     /// It could not be put up.
@@ -67,7 +66,7 @@ impl Nameplate {
             if let Some(look) = self.look {
                 sleep_until(look).await;
                 self.look = None;
-                if inode(&self.path).ok() != Some(self.file) {
+                if inode(&self.path).ok() != self.file {
                     return;
                 }
             }
