@@ -17,6 +17,9 @@ use crate::supervisor::message::{Outcome, SwitchEvent};
 /// that are waited for by name are not taken by [`reap`].
 static REACHING: Mutex<()> = Mutex::new(());
 
+/// How many supervisors are asked, one after the other, to end everything while somebody kills them.
+const TRIES: u32 = 10;
+
 fn reaching() -> MutexGuard<'static, ()> {
     REACHING.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -74,13 +77,20 @@ fn is_over(layout: &Layout) -> OpResult<bool> {
 /// # Errors
 /// If something could not be stopped.
 pub fn stop_all(place: &Place, hear: &mut dyn FnMut(SwitchEvent)) -> OpResult<()> {
-    let Some(client) = existing(place)? else { return Ok(()) };
-    match client.shutdown(hear) {
-        Ok(Outcome::Done) => Ok(()),
-        Ok(Outcome::Failed { reason, .. }) => Err(OpError::failed(format!("something could not be stopped: {reason}"))),
-        // Somebody else did it at the same time.
-        Err(error) if error.is_gone() && is_over(&place.layout)? => Ok(()),
-        Err(error) => Err(error.into()),
+    let mut tries = 1;
+    loop {
+        let Some(client) = existing(place)? else { return Ok(()) };
+        match client.shutdown(hear) {
+            Ok(Outcome::Done) => return Ok(()),
+            Ok(Outcome::Failed { reason, .. }) => {
+                return Err(OpError::failed(format!("something could not be stopped: {reason}")));
+            }
+            // Somebody else did it at the same time, or its last words were lost.
+            Err(error) if error.is_gone() && is_over(&place.layout)? => return Ok(()),
+            // Its keeper had been killed: another takes the services over, and ends them.
+            Err(error) if error.is_gone() && tries < TRIES => tries += 1,
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 

@@ -262,18 +262,19 @@ impl Client {
     /// Stops all services, then supervisor and keeper, and returns when they are gone.
     ///
     /// # Errors
-    /// If the supervisor cannot be asked, or a process does not end.
+    /// If the supervisor cannot be asked, or a process does not end. If it was cut off, both are gone, too, but not all services
+    /// have to be: its last words may be lost, or its keeper was killed before.
     pub fn shutdown(&self, on_event: &mut dyn FnMut(SwitchEvent)) -> Result<Outcome, ClientError> {
         let handles = handles(&self.status()?);
-        let outcome = match self.stream("/v1/shutdown", None, on_event) {
-            // The last words of a process that ends may be lost; that it has ended is what counts.
-            Ok(SwitchEvent::Done) | Err(ClientError::Talk(_)) => Outcome::Done,
+        let cut_off = match self.stream("/v1/shutdown", None, on_event) {
+            Ok(SwitchEvent::Done) => None,
             Ok(SwitchEvent::Failed { reason, last_lines }) => return Ok(Outcome::Failed { reason, last_lines }),
             Ok(other) => return Err(ClientError::Answer(format!("{other:?}"))),
+            Err(error) if error.is_gone() => Some(error),
             Err(error) => return Err(error),
         };
         await_end(&handles, PATIENCE)?;
-        Ok(outcome)
+        cut_off.map_or(Ok(Outcome::Done), Err)
     }
 
     fn act(

@@ -127,6 +127,21 @@ fn a_keeper_alone_is_replaced_by_its_supervisor() {
 }
 
 #[test]
+fn a_stop_meets_a_supervisor_whose_keeper_was_killed_that_moment() {
+    let site = Site::new();
+    site.run(&["install"]).success();
+    // Whether it is met before it knows, as it goes, or after it is gone is left to chance.
+    for _ in 0..8 {
+        kill(site.pid_of("internal-keeper").expect("it runs"));
+        site.stops("after a dead keeper");
+        site.run(&["start"]).success();
+    }
+    kill(site.pid_of("internal-keeper").expect("it runs"));
+    site.run(&["wipe", "--data", "--yes"]).success();
+    until("an end of all", || site.sandbox.processes().is_empty().then_some(()));
+}
+
+#[test]
 fn a_second_install_waits_and_names_the_first() {
     let (site, first) = in_trial();
     let pid = first.0.id();
