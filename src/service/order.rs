@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::life::{Life, Phase};
 use super::{Need, ServiceSpec, Services};
 use crate::condition::NeedCondition;
 use crate::name::PartName;
@@ -89,6 +90,29 @@ pub enum Standing {
     Succeeded,
 }
 
+impl Standing {
+    /// How far it is by its life.
+    #[must_use]
+    pub const fn of(spec: &ServiceSpec, life: &Life) -> Self {
+        if spec.kind.schedule().is_some() {
+            // Between two runs it is as ready as it can be.
+            return if life.is_wanted { Self::Ready } else { Self::Down };
+        }
+        match life.phase {
+            Phase::Done => Self::Succeeded,
+            Phase::Ready => Self::Ready,
+            Phase::Starting => Self::Started,
+            Phase::Backoff
+            | Phase::Clearing(_)
+            | Phase::Failed
+            | Phase::Spawning
+            | Phase::Stopped
+            | Phase::Stopping(_)
+            | Phase::Waiting => Self::Down,
+        }
+    }
+}
+
 /// The first need that is not met yet.
 pub fn unmet(spec: &ServiceSpec, standing: impl Fn(&PartName) -> Standing) -> Option<&Need> {
     spec.needs.iter().find(|need| {
@@ -107,6 +131,9 @@ pub fn dependents<'a>(services: &'a Services, service: &PartName, names: &BTreeS
     let needs_it = |spec: &&Arc<ServiceSpec>| spec.needs.iter().any(|need| need.service == *service);
     services.services.iter().filter(|spec| names.contains(&spec.name)).filter(needs_it).map(|spec| &spec.name).collect()
 }
+
+#[cfg(test)]
+mod wild;
 
 #[cfg(test)]
 mod tests {

@@ -77,22 +77,7 @@ impl Entry {
     }
 
     pub(super) fn standing(&self) -> Standing {
-        if self.spec.kind.schedule().is_some() {
-            // Between two runs it is as ready as it can be.
-            return if self.life.is_wanted { Standing::Ready } else { Standing::Down };
-        }
-        match self.life.phase {
-            Phase::Done => Standing::Succeeded,
-            Phase::Ready => Standing::Ready,
-            Phase::Starting => Standing::Started,
-            Phase::Backoff
-            | Phase::Clearing(_)
-            | Phase::Failed
-            | Phase::Spawning
-            | Phase::Stopped
-            | Phase::Stopping(_)
-            | Phase::Waiting => Standing::Down,
-        }
+        Standing::of(&self.spec, &self.life)
     }
 
     /// Whether it is up.

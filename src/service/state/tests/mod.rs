@@ -10,7 +10,9 @@ use std::time::Duration;
 use super::{Effect, Event, Life, Moment, Next, Phase, step};
 use crate::service::notice::Notice;
 use crate::service::testing::spec;
-use crate::service::{Exit, Kind, Probe, ProbeKind, Restart, RestartPolicy, ServiceSpec};
+use crate::service::{
+    CatchUp, Exit, Kind, Liveness, Overlap, Probe, ProbeKind, Restart, RestartPolicy, Schedule, ServiceSpec,
+};
 
 fn at(seconds: f64) -> Moment {
     Moment { now: Duration::from_secs_f64(seconds), chance: 1.0 }
