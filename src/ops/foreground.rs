@@ -31,6 +31,8 @@ const AGAIN: Duration = Duration::from_millis(100);
 enum Heard {
     /// The keeper is gone.
     Gone,
+    /// Another keeper has taken over; or nothing is left that it would, for somebody has shut everything down.
+    Revived(OpResult<bool>),
     /// A signal.
     Signal(i32),
     /// The start is over.
@@ -109,12 +111,15 @@ impl<'a> Stay<'a, '_> {
     {
         while let Ok(heard) = heard.recv() {
             match heard {
-                Heard::Gone if self.stops > 0 => {}
-                Heard::Gone => match self.revive() {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    Err(error) => return Err(error),
-                },
+                Heard::Gone => self.revive(scope),
+                // A stop that came meanwhile ends what was taken over.
+                Heard::Revived(_) if self.stops > 0 => {}
+                Heard::Revived(Ok(false)) => break,
+                Heard::Revived(Err(error)) => return Err(error),
+                Heard::Revived(Ok(true)) => {
+                    reach::reap();
+                    self.started()?;
+                }
                 Heard::Signal(SIGCHLD) => reach::reap(),
                 Heard::Signal(SIGHUP) if self.is_up => {
                     if let Err(error) = (self.acts.reread)() {
@@ -207,17 +212,16 @@ impl<'a> Stay<'a, '_> {
         Ok(())
     }
 
-    /// The keeper is gone: somebody has shut everything down, or killed it; then another takes over.
-    fn revive(&mut self) -> OpResult<bool> {
-        Client::await_keepers_end(&self.place.layout);
-        if !reach::has_leases(&self.place.layout) {
-            return Ok(false);
+    /// The keeper is gone: somebody has shut everything down, or killed it; then another takes over. Signals are heard meanwhile.
+    fn revive<'scope>(&self, scope: &'scope thread::Scope<'scope, '_>)
+    where
+        'a: 'scope,
+    {
+        if self.stops > 0 {
+            return;
         }
-        self.report.report(Event::Note("the keeper was killed; another takes over".into()));
-        reach::ensure(self.place, None)?;
-        reach::reap();
-        self.started()?;
-        Ok(true)
+        let (place, report, sender) = (self.place, self.report, self.sender.clone());
+        scope.spawn(move || drop(sender.send(Heard::Revived(revive(place, report)))));
     }
 
     /// Hears when the keeper ends. Says whether it is there to stay.
@@ -241,6 +245,16 @@ impl<'a> Stay<'a, '_> {
         });
         Ok(!status.is_ending)
     }
+}
+
+/// Has another keeper take over what one that was killed has left; says whether anybody is there. Asked and begun in one, so that
+/// a stop at the same time is not followed by a keeper that nobody ends.
+fn revive(place: &Place, report: &Reporter) -> OpResult<bool> {
+    Client::await_keepers_end(&place.layout);
+    if reach::has_leases(&place.layout) {
+        report.report(Event::Note("the keeper was killed; another takes over".into()));
+    }
+    Ok(reach::existing(place)?.is_some())
 }
 
 /// Whether a start may have failed because somebody else ended everything.
