@@ -17,7 +17,7 @@ use crate::checkpoint;
 /// What creating, writing, syncing or renaming fails with; the old file is then as before.
 pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     write_whole(path, bytes, mode)?;
-    sync_folder(path.parent().unwrap_or(path))
+    sync_folder(folder_of(path)?)
 }
 
 /// As [`write_atomic`], but the name is durable only once its folder is synced: for all but the last of several files of a folder.
@@ -25,7 +25,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 /// # Errors
 /// As [`write_atomic`].
 pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let folder = path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let folder = folder_of(path)?;
     let mut file = tempfile::Builder::new().prefix(&temporary_prefix()).tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().set_permissions(Permissions::from_mode(mode))?;
@@ -40,7 +40,7 @@ pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 /// # Errors
 /// What making or renaming the link fails with; the old link is then as before.
 pub fn replace_link(link: &Path, target: &Path) -> io::Result<()> {
-    let folder = link.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let folder = folder_of(link)?;
     let aside = tempfile::Builder::new()
         .prefix(&temporary_prefix())
         .make_in(folder, |path| std::os::unix::fs::symlink(target, path))?;
@@ -49,6 +49,12 @@ pub fn replace_link(link: &Path, target: &Path) -> io::Result<()> {
     // The name is gone: there is nothing for the guard to remove.
     let _ = aside.into_temp_path().keep();
     sync_folder(folder)
+}
+
+/// The folder of a path; of a bare name, the working folder.
+fn folder_of(path: &Path) -> io::Result<&Path> {
+    let folder = path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    Ok(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
 }
 
 /// What temporary names begin with; the process in them tells whether its writer lives.
@@ -103,6 +109,14 @@ mod tests {
     use std::os::unix::fs::MetadataExt as _;
 
     use super::*;
+
+    #[test]
+    fn a_bare_name_is_in_the_working_folder() {
+        let folder = |path| folder_of(Path::new(path)).map(Path::to_owned).ok();
+        assert_eq!(folder("a"), Some(".".into()));
+        assert_eq!(folder("b/a"), Some("b".into()));
+        assert_eq!((folder("/a"), folder("/")), (Some("/".into()), None));
+    }
 
     #[test]
     fn a_write_replaces_and_leaves_nothing_else() {

@@ -14,25 +14,25 @@ use crate::sandbox::Sandbox;
 const SLEEPER: &str = "while :; do sleep 1000; done";
 
 /// A run of `supervise` in a sandbox.
-struct Stay {
-    sandbox: Sandbox,
+pub struct Stay {
+    pub sandbox: Sandbox,
     child: Option<Child>,
 }
 
 impl Stay {
-    fn new(name: &str, text: &str) -> Self {
+    pub fn new(name: &str, text: &str) -> Self {
         let mut stay = Self::idle(name, text);
         stay.begin(name);
         stay
     }
 
-    fn idle(name: &str, text: &str) -> Self {
+    pub fn idle(name: &str, text: &str) -> Self {
         let sandbox = Sandbox::new();
         sandbox.write(name, text);
         Self { sandbox, child: None }
     }
 
-    fn begin(&mut self, name: &str) {
+    pub fn begin(&mut self, name: &str) {
         self.spawn(name);
         until("all is up", || self.stderr().contains("supervising ").then_some(()));
     }
@@ -47,14 +47,14 @@ impl Stay {
         std::fs::read_to_string(self.sandbox.path("err")).unwrap_or_default()
     }
 
-    fn signal(&self, signal: Signal) {
+    pub fn signal(&self, signal: Signal) {
         let pid = self.child.as_ref().and_then(|child| Pid::from_raw(child.id().cast_signed())).expect("it runs");
         kill_process(pid, signal).expect("signalled");
     }
 
     /// Waits for its end; nothing may be left of it.
     #[track_caller]
-    fn ends(&mut self, code: Option<i32>) {
+    pub fn ends(&mut self, code: Option<i32>) {
         let status = self.child.take().expect("it runs").wait().expect("an end");
         assert_eq!(status.code(), code, "{}", self.stderr());
         until("the end of all processes", || self.sandbox.processes().is_empty().then_some(()));
