@@ -19,6 +19,9 @@ use crate::recipe::schema::{
 /// The keys of a probe, which is a table of exactly one kind and its times.
 pub(super) const PROBE_KINDS: [&str; 6] = ["exec", "http", "log", "notify", "tcp", "unix"];
 
+/// What else is in the table of a probe: of the answer to `http`, and its times.
+const PROBE_KEYS: [&str; 7] = ["status", "contains", "headers", "expect_headers", "interval", "timeout", "deadline"];
+
 /// Reads a recipe.
 ///
 /// # Errors
@@ -292,7 +295,7 @@ fn promise_form(written: Written, wrong: &mut Diagnostics) -> Option<PromiseForm
     }
     let when = when(&mut fields);
     let mut probe = BTreeMap::new();
-    for key in PROBE_KINDS.into_iter().chain(["status", "contains", "interval", "timeout", "deadline"]) {
+    for key in PROBE_KINDS.into_iter().chain(PROBE_KEYS) {
         if let Some(value) = fields.take(key) {
             probe.insert(key.to_owned(), value);
         }

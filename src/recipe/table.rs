@@ -10,8 +10,8 @@ use crate::recipe::service::{marked_path, signal, signals, span};
 use crate::recipe::stack::OptionValue;
 use crate::recipe::value::{self, Misfit};
 use crate::service::{
-    CatchUp, Compress, Liveness, LogFormat, LogPolicy, OnFull, Overlap, Probe, ProbeKind, Restart, RestartPolicy,
-    Schedule, Stop,
+    CatchUp, Compress, Headers, Liveness, LogFormat, LogPolicy, OnFull, Overlap, Probe, ProbeKind, Restart,
+    RestartPolicy, Schedule, Stop,
 };
 use crate::text::Text;
 
@@ -142,7 +142,28 @@ impl Table {
         let status = self.int("status")?.unwrap_or(0);
         let status = u16::try_from(status).ok().filter(|status| *status == 0 || (100..600).contains(status));
         let status = status.ok_or_else(|| format!("`status` of `{}` is no status of HTTP", self.what))?;
-        Ok(ProbeKind::Http { url, status, contains: self.plain("contains")?.unwrap_or_default() })
+        let contains = self.plain("contains")?.unwrap_or_default();
+        let (headers, expect_headers) = (self.headers("headers")?, self.headers("expect_headers")?);
+        Ok(ProbeKind::Http { url, status, contains, headers, expect_headers })
+    }
+
+    /// A table of header fields, each a text.
+    fn headers(&mut self, key: &'static str) -> Result<Headers, String> {
+        let Some(OptionValue::Table(entries)) = self.take(key, &OptionType::Table)? else {
+            return Ok(Headers::default());
+        };
+        let mut fields = BTreeMap::new();
+        for (name, value) in entries.into_iter().filter(|(_, value)| *value != OptionValue::None) {
+            let text = value::as_text(&value).ok_or_else(|| {
+                format!("`{name}` in `{key}` of `{}` must be a text, but is {}", self.what, value::found(&value))
+            })?;
+            let plain = text.as_plain().ok_or_else(|| {
+                let what = self.what;
+                format!("`{name}` in `{key}` of `{what}` cannot hold a secret or the folder of an object (`{text}`)")
+            })?;
+            fields.insert(name, plain.to_owned());
+        }
+        Headers::new(fields).map_err(|error| format!("`{key}` of `{}`: {error}", self.what))
     }
 
     /// A probe of what runs, which need not be asked often.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::seconds;
+use super::{Headers, seconds};
 use crate::name::PartName;
 use crate::text::Text;
 
@@ -33,7 +33,8 @@ pub struct Probe {
 pub enum ProbeKind {
     /// A command that exits with 0, in the service's folder and variables.
     Exec(Vec<Text>),
-    /// A GET that answers with the status, and with `contains` in its body where that is not empty.
+    /// A GET that answers with the status, with `contains` in its body where that is not empty, and with the header fields that
+    /// are expected.
     Http {
         /// `http://host:port/path`.
         url: String,
@@ -41,6 +42,12 @@ pub enum ProbeKind {
         status: u16,
         /// A piece of the body; empty for none.
         contains: String,
+        /// Fields of the request; `Host` among them takes the place of the URL's.
+        #[serde(default, skip_serializing_if = "Headers::is_empty")]
+        headers: Headers,
+        /// Fields of the answer, with a piece of each one's value; empty for any.
+        #[serde(default, skip_serializing_if = "Headers::is_empty")]
+        expect_headers: Headers,
     },
     /// A line of its output that contains this text, since the start.
     Log(String),

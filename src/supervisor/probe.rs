@@ -21,7 +21,7 @@ use super::spawn::{argv, make_folders};
 use crate::keeper::mark;
 use crate::name::PartName;
 use crate::service::state::Event;
-use crate::service::{Probe, ProbeKind, Promise, ServiceSpec};
+use crate::service::{Headers, Probe, ProbeKind, Promise, ServiceSpec};
 use crate::text::Text;
 
 /// The most that is read of an answer.
@@ -128,7 +128,9 @@ impl Asker {
     async fn ask_kind(&self, kind: &ProbeKind) -> Result<(), String> {
         match kind {
             ProbeKind::Exec(command) => self.run(command).await,
-            ProbeKind::Http { url, status, contains } => get(url, *status, contains).await,
+            ProbeKind::Http { url, status, contains, headers, expect_headers } => {
+                get(url, headers, &Wanted { status: *status, contains, headers: expect_headers }).await
+            }
             ProbeKind::Log(words) => self.search(words),
             ProbeKind::Notify => Err("it has no notify socket".to_owned()),
             ProbeKind::Tcp(address) => {
@@ -206,64 +208,130 @@ impl Asker {
     }
 }
 
+/// What an answer must have; no status is any from 200 to 399.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    status: u16,
+    contains: &'a str,
+    headers: &'a Headers,
+}
+
 /// A plain GET. The version is 1.0, so that the answer's end is the connection's and nothing comes in chunks.
-async fn get(url: &str, wanted: u16, contains: &str) -> Result<(), String> {
+async fn get(url: &str, headers: &Headers, wanted: &Wanted<'_>) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("{url}: {error}");
     let parsed = Url::parse(url).map_err(|error| format!("{url}: {error}"))?;
     let (Some(host), Some(port)) = (parsed.host_str(), parsed.port_or_known_default()) else {
         return Err(format!("{url}: no host and port"));
     };
-    let path = &parsed[url::Position::BeforePath..url::Position::AfterQuery];
     let mut stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await.map_err(failed)?;
-    let request = format!("GET {path} HTTP/1.0\r\nHost: {host}:{port}\r\nUser-Agent: jove-install\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.map_err(failed)?;
+    stream.write_all(request(&parsed, &format!("{host}:{port}"), headers).as_bytes()).await.map_err(failed)?;
     let mut answer = Vec::new();
     // A server that keeps the connection open has still answered: what came until then counts.
     let mut stream = stream.take(ANSWER);
     let reading = stream.read_to_end(&mut answer);
-    if contains.is_empty() {
+    if wanted.contains.is_empty() {
         let _ = timeout(Duration::from_secs(1), reading).await;
     } else {
         reading.await.map_err(failed)?;
     }
-    judge(&answer, wanted, contains).map_err(|reason| format!("{url}: {reason}"))
+    judge(&answer, wanted).map_err(|reason| format!("{url}: {reason}"))
 }
 
-fn judge(answer: &[u8], wanted: u16, contains: &str) -> Result<(), String> {
+/// The request, in which a field that was asked for takes the place of ours.
+fn request(url: &Url, address: &str, headers: &Headers) -> String {
+    let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
+    let mut text = format!("GET {path} HTTP/1.0\r\n");
+    let own = [("Host", address), ("User-Agent", "jove-install")].into_iter().filter(|(name, _)| !headers.has(name));
+    for (name, value) in own.chain(headers.iter()) {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text + "\r\n"
+}
+
+fn judge(answer: &[u8], wanted: &Wanted<'_>) -> Result<(), String> {
     let text = String::from_utf8_lossy(answer);
     let status = text.strip_prefix("HTTP/").and_then(|rest| rest.split(' ').nth(1));
     let Some(status) = status.and_then(|status| status.get(..3)?.parse::<u16>().ok()) else {
         return Err("the answer is no HTTP".to_owned());
     };
-    let is_good = if wanted == 0 { (200..400).contains(&status) } else { status == wanted };
+    let is_good = if wanted.status == 0 { (200..400).contains(&status) } else { status == wanted.status };
     if !is_good {
-        let expected = if wanted == 0 { "200 to 399".to_owned() } else { wanted.to_string() };
+        let expected = if wanted.status == 0 { "200 to 399".to_owned() } else { wanted.status.to_string() };
         return Err(format!("status {status}, expected {expected}"));
     }
-    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    if contains.is_empty() || body.contains(contains) {
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    for (name, piece) in wanted.headers.iter() {
+        // A field may come several times, as `Set-Cookie` does.
+        let fields = head.lines().filter_map(|line| line.split_once(':'));
+        let values: Vec<&str> =
+            fields.filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).collect();
+        if values.is_empty() {
+            return Err(format!("the answer has no header field `{name}`"));
+        }
+        if !values.iter().any(|value| value.contains(piece)) {
+            return Err(format!("header field `{name}` is `{}`, and `{piece}` is not in it", values.join("`, `")));
+        }
+    }
+    if wanted.contains.is_empty() || body.contains(wanted.contains) {
         Ok(())
     } else {
-        Err(format!("`{contains}` is not in the answer"))
+        Err(format!("`{}` is not in the answer", wanted.contains))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::judge;
+    use url::Url;
+
+    use super::{Wanted, judge, request};
+    use crate::service::Headers;
+
+    fn headers(fields: &[(&str, &str)]) -> Headers {
+        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Headers::new(fields.collect()).expect("fields")
+    }
 
     #[test]
     fn answers_are_judged_by_status_and_body() {
         let answer = b"HTTP/1.1 200 OK\r\na: b\r\n\r\nhello";
-        for (wanted, contains, expected) in [
+        for (status, contains, expected) in [
             (0, "", Ok(())),
             (200, "hell", Ok(())),
             (404, "", Err("status 200, expected 404".to_owned())),
             (0, "a: b", Err("`a: b` is not in the answer".to_owned())),
         ] {
-            assert_eq!(judge(answer, wanted, contains), expected);
+            assert_eq!(judge(answer, &Wanted { status, contains, headers: &Headers::default() }), expected);
         }
-        assert!(judge(b"HTTP/1.0 503 No\r\n\r\n", 0, "").is_err());
-        assert!(judge(b"SSH-2.0", 0, "").is_err());
+        let any = Wanted { status: 0, contains: "", headers: &Headers::default() };
+        assert!(judge(b"HTTP/1.0 503 No\r\n\r\n", &any).is_err());
+        assert!(judge(b"SSH-2.0", &any).is_err());
+    }
+
+    #[test]
+    fn answers_are_judged_by_their_header_fields() {
+        let answer = b"HTTP/1.1 200 OK\r\nX-Site: shop\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\nX-Body: yes";
+        for (wanted, expected) in [
+            (&[("x-site", "sho"), ("Set-Cookie", "b=")][..], Ok(())),
+            (&[("X-Site", "")], Ok(())),
+            (&[("X-Site", "Shop")], Err("header field `X-Site` is `shop`, and `Shop` is not in it")),
+            (&[("Set-Cookie", "c=")], Err("header field `Set-Cookie` is `a=1`, `b=2`, and `c=` is not in it")),
+            (&[("X-Body", "")], Err("the answer has no header field `X-Body`")),
+        ] {
+            let judged = judge(answer, &Wanted { status: 0, contains: "", headers: &headers(wanted) });
+            assert_eq!(judged, expected.map_err(str::to_owned), "{wanted:?}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_asked_for_takes_the_place_of_ours() {
+        let url = Url::parse("http://127.0.0.1:80/a?b#c").expect("URL");
+        assert_eq!(
+            request(&url, "127.0.0.1:80", &Headers::default()),
+            "GET /a?b HTTP/1.0\r\nHost: 127.0.0.1:80\r\nUser-Agent: jove-install\r\n\r\n"
+        );
+        assert_eq!(
+            request(&url, "127.0.0.1:80", &headers(&[("Accept", "*/*"), ("host", "shop.example.org")])),
+            "GET /a?b HTTP/1.0\r\nUser-Agent: jove-install\r\nAccept: */*\r\nhost: shop.example.org\r\n\r\n"
+        );
     }
 }

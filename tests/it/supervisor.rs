@@ -9,6 +9,7 @@ mod notify;
 mod orders;
 mod output;
 mod overlap;
+mod probe;
 mod reload;
 mod schedule;
 mod sockets;

@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 
 use super::fixture::{Counter, Fixture, value};
 use crate::recipe::{OptionValue, Stack, text_of_path};
+use crate::service::ProbeKind;
 
 const SITE: &str = r#"
 [options.env]
@@ -67,7 +68,7 @@ vars = { A = "1", B = "${.debug}", PASSWORD = "${.password}", NOTHING = "${.sour
 vars_from = "${.vars}"
 folders = ["${.data}/out"]
 ready = "${.ready}"
-live = { http = "http://h:${.port}/", failures = 2 }
+live = { http = "http://h:${.port}/", headers = { Host = "${.name}" }, failures = 2 }
 stop = { signal = "SIGINT", grace = "1m" }
 reload = "HUP"
 restart = { policy = "on-failure", burst = 3 }
@@ -92,6 +93,7 @@ url = "http://u:${.password}@h:${.port}/"
 name = "answers"
 http = "http://h:${.port}/"
 status = 200
+expect_headers = { Content-Type = "html" }
 "#;
 
 fn site(options: &str) -> Fixture {
@@ -131,7 +133,7 @@ fn a_service_is_made_as_its_recipe_says() {
     assert_eq!(text_of_path(&spec.folder).to_string(), "${s}/app");
     assert_snapshot!(format!("{:?}\n{:?}\n{:?}\n{:?}\n{:?}", spec.ready, spec.live, spec.stop, spec.restart, spec.log), @r#"
     Some(Probe { kind: Tcp("h:20001"), interval: 100ms, timeout: 5s, deadline: 5s })
-    Some(Liveness { probe: Probe { kind: Http { url: "http://h:20001/", status: 0, contains: "" }, interval: 10s, timeout: 5s, deadline: 60s }, failures: 2 })
+    Some(Liveness { probe: Probe { kind: Http { url: "http://h:20001/", status: 0, contains: "", headers: Headers({"Host": "s"}), expect_headers: Headers({}) }, interval: 10s, timeout: 5s, deadline: 60s }, failures: 2 })
     Stop { signal: "INT", grace: 60s }
     Restart { policy: OnFailure, first: 100ms, max: 30s, settle: 10s, burst: 3, window: 30s }
     LogPolicy { max_bytes: 1048576, keep: 2, max_age: None, compress: None, format: Raw, on_full: Drop, forward: None }
@@ -145,6 +147,8 @@ fn a_service_is_made_as_its_recipe_says() {
     assert_eq!(spec.reload.as_deref(), Some("HUP"));
     let part = &stack.parts["s"];
     assert_eq!(part.promises[0].name, "s: answers");
+    let ProbeKind::Http { expect_headers, .. } = &part.promises[0].probe.kind else { panic!("of HTTP") };
+    assert_eq!(expect_headers.iter().collect::<Vec<_>>(), [("Content-Type", "html")]);
     assert_eq!((part.data_version.as_deref(), part.data.len()), (Some("2"), 1));
 }
 
@@ -324,6 +328,10 @@ fn secrets_do_not_reach_what_others_can_read() {
         ("args = ['--password=${.password}']", "the command holds secret:s.password@v1"),
         ("ready = { http = 'http://u:${.password}@h/' }", "`http` of `ready` cannot hold a secret"),
         ("ready = { exec = ['x', '${.password}'] }", "`exec` of `ready` holds a secret"),
+        (
+            "ready = { http = 'http://h/', headers = { token = '${.password}' } }",
+            "`token` in `headers` of `ready` cannot hold a secret",
+        ),
         ("source = '/x/${.password}'", "a path cannot hold a secret"),
         ("password = 'hunter2'", "`s.password` is a secret, and its word is written in `jove.toml`"),
         ("password = '${.env}'", "`s.password` is a secret, and its word is written"),
@@ -360,6 +368,15 @@ fn commands_and_tables_of_services_are_checked() {
         ("ready = { tcp = 'h' }", "`tcp` of `ready` must be `host:port`"),
         ("ready = { tcp = 'h:1', dealine = 3 }", "`ready` knows no `dealine`; did you mean `deadline`?"),
         ("ready = { http = 'https://x' }", "must begin with `http://`"),
+        (
+            "ready = { http = 'http://h/', headers = { 'Ho st' = 'x' } }",
+            "`headers` of `ready`: `Ho st` is no name of a header field",
+        ),
+        (
+            "ready = { http = 'http://h/', expect_headers = { Allow = ['x'] } }",
+            "`Allow` in `expect_headers` of `ready` must be a text, but is a list",
+        ),
+        ("ready = { tcp = 'h:1', headers = { Host = 'x' } }", "`ready` knows no `headers`"),
         ("ready = { tcp = 'h:1', timeout = 'soon' }", "`timeout` of `ready` must be a duration"),
         ("vars = { 'A=B' = 'x' }", "`A=B` is no name of a process variable"),
         ("vars = { A = ['x'] }", "process variable `A` must be a text, but is a list"),

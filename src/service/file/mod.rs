@@ -6,6 +6,7 @@ mod ini;
 mod own;
 pub mod procfile;
 mod supervisord;
+mod tables;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

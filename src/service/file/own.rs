@@ -6,14 +6,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::tables::{LogTable, ProbeTable, RestartTable, Span, StopTable, known_signal};
 use super::{FileError, Read, Surroundings, declared, services, shell};
 use crate::condition::NeedCondition;
 use crate::name::PartName;
 use crate::service::schedule::Timetable;
-use crate::service::{
-    CatchUp, Compress, Kind, Liveness, LogFormat, LogPolicy, Need, OnFull, Overlap, Probe, ProbeKind, Restart,
-    RestartPolicy, Schedule, ServiceSpec, Stop, signal,
-};
+use crate::service::{CatchUp, Kind, LogPolicy, Need, Overlap, Restart, RestartPolicy, Schedule, ServiceSpec, Stop};
 use crate::text::Text;
 
 #[derive(Deserialize)]
@@ -113,82 +111,6 @@ struct Step {
     timeout: Option<Span>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProbeTable {
-    exec: Option<Vec<String>>,
-    http: Option<String>,
-    status: Option<u16>,
-    contains: Option<String>,
-    log: Option<String>,
-    notify: Option<bool>,
-    tcp: Option<String>,
-    unix: Option<PathBuf>,
-    interval: Option<Span>,
-    timeout: Option<Span>,
-    deadline: Option<Span>,
-    failures: Option<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StopTable {
-    signal: Option<String>,
-    grace: Option<Span>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RestartTable {
-    policy: Option<RestartPolicy>,
-    first: Option<Span>,
-    max: Option<Span>,
-    settle: Option<Span>,
-    burst: Option<u32>,
-    window: Option<Span>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LogTable {
-    max_bytes: Option<u64>,
-    keep: Option<u32>,
-    max_age: Option<Span>,
-    #[serde(default)]
-    compress: Compress,
-    #[serde(default)]
-    format: LogFormat,
-    #[serde(default)]
-    on_full: OnFull,
-    forward: Option<PathBuf>,
-}
-
-/// `"5s"`, `"2m"`, or a number of seconds.
-#[derive(Clone, Copy)]
-struct Span(Duration);
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error as _;
-        let value = toml::Value::deserialize(deserializer)?;
-        let seconds = match &value {
-            #[expect(clippy::cast_precision_loss, reason = "no span is so long")]
-            toml::Value::Integer(number) => Some(*number as f64),
-            toml::Value::Float(number) => Some(*number),
-            toml::Value::String(text) => seconds(text),
-            toml::Value::Array(_) | toml::Value::Boolean(_) | toml::Value::Datetime(_) | toml::Value::Table(_) => None,
-        };
-        let span = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        span.map(Self).ok_or_else(|| D::Error::custom(format!("{value} is no span of time such as `\"5s\"`")))
-    }
-}
-
-fn seconds(text: &str) -> Option<f64> {
-    const UNITS: [(&str, f64); 5] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0)];
-    let (number, factor) = UNITS.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)))?;
-    Some(number.trim().parse::<f64>().ok()? * factor)
-}
-
 pub(super) fn read(text: &str, surroundings: Surroundings<'_>) -> Result<Read, FileError> {
     let file: File = toml::from_str(text).map_err(|error| FileError::Toml(error.to_string().trim().to_owned()))?;
     let mut specs = Vec::new();
@@ -231,29 +153,14 @@ impl Process {
         }
         let mut vars = declared(surroundings);
         vars.extend(self.vars.into_iter().map(|(name, value)| (name, Text::literal(value))));
-        let mut stop = Stop::default();
-        if let Some(table) = self.stop {
-            stop.grace = table.grace.map_or(stop.grace, |span| span.0);
-            stop.signal = table.signal.map_or(Ok(stop.signal), |word| known_signal(&word))?;
-        }
-        let usual = LogPolicy::default();
-        let log = self.log.map_or(usual.clone(), |table| LogPolicy {
-            max_bytes: table.max_bytes.unwrap_or(usual.max_bytes),
-            keep: table.keep.unwrap_or(usual.keep),
-            max_age: table.max_age.map(|span| span.0),
-            compress: table.compress,
-            format: table.format,
-            on_full: table.on_full,
-            forward: table.forward,
-        });
         Ok(ServiceSpec {
             command,
             folder: self.folder.map_or_else(|| surroundings.folder.to_owned(), |below| surroundings.folder.join(below)),
             vars,
             inherits: !self.clean,
             needs: self.needs.iter().map(|need| need_of(need)).collect::<Result<_, _>>()?,
-            stop,
-            log,
+            stop: self.stop.map_or_else(|| Ok(Stop::default()), StopTable::stop)?,
+            log: self.log.map_or_else(LogPolicy::default, LogTable::policy),
             ..ServiceSpec::bare(name)
         })
     }
@@ -263,32 +170,11 @@ impl Service {
     fn spec(self, name: PartName, surroundings: Surroundings<'_>) -> Result<ServiceSpec, String> {
         let Self { command, folder, vars, clean, needs, stop, log, .. } = self;
         let spec = Process { command, folder, vars, clean, needs, stop, log }.spec(name, surroundings)?;
-        let mut restart = Restart::default();
-        if let Some(table) = self.restart {
-            restart = Restart {
-                policy: table.policy.unwrap_or(restart.policy),
-                first: table.first.map_or(restart.first, |span| span.0),
-                max: table.max.map_or(restart.max, |span| span.0),
-                settle: table.settle.map_or(restart.settle, |span| span.0),
-                burst: table.burst.unwrap_or(restart.burst),
-                window: table.window.map_or(restart.window, |span| span.0),
-            };
-        }
-        let live = self.live.map(|table| {
-            let failures = table.failures.unwrap_or(3);
-            let has_interval = table.interval.is_some();
-            table.probe("live").map(|mut probe| {
-                if !has_interval {
-                    probe.interval = Duration::from_secs(10);
-                }
-                Liveness { probe, failures }
-            })
-        });
         Ok(ServiceSpec {
             ready: self.ready.map(|table| table.probe("ready")).transpose()?,
-            live: live.transpose()?,
+            live: self.live.map(ProbeTable::liveness).transpose()?,
             reload: self.reload.map(|word| known_signal(&word)).transpose()?,
-            restart,
+            restart: self.restart.map_or_else(Restart::default, RestartTable::restart),
             watch: self.watch.into_iter().map(|path| surroundings.folder.join(path)).collect(),
             urls: self.urls,
             listens: self.listens,
@@ -327,39 +213,6 @@ impl Step {
         let timeout = timeout.map(|span| span.0);
         Ok(ServiceSpec { kind: Kind::Step { key }, restart, timeout, ..spec })
     }
-}
-
-impl ProbeTable {
-    fn probe(self, what: &str) -> Result<Probe, String> {
-        let (status, contains) = (self.status.unwrap_or(0), self.contains.unwrap_or_default());
-        let words = |words: Vec<String>| ProbeKind::Exec(words.into_iter().map(Text::literal).collect());
-        let mut kinds = [
-            self.exec.map(words),
-            self.http.map(|url| ProbeKind::Http { url, status, contains }),
-            self.log.map(ProbeKind::Log),
-            self.notify.filter(|is| *is).map(|_| ProbeKind::Notify),
-            self.tcp.map(ProbeKind::Tcp),
-            self.unix.map(ProbeKind::Unix),
-        ]
-        .into_iter()
-        .flatten();
-        let (Some(kind), None) = (kinds.next(), kinds.next()) else {
-            return Err(format!("`{what}` must have exactly one of `exec`, `http`, `log`, `notify`, `tcp`, `unix`"));
-        };
-        let usual = Probe::new(kind);
-        Ok(Probe {
-            interval: self.interval.map_or(usual.interval, |span| span.0),
-            timeout: self.timeout.map_or(usual.timeout, |span| span.0),
-            deadline: self.deadline.map_or(usual.deadline, |span| span.0),
-            ..usual
-        })
-    }
-}
-
-fn known_signal(word: &str) -> Result<String, String> {
-    let upper = word.to_ascii_uppercase();
-    let name = upper.strip_prefix("SIG").unwrap_or(&upper).to_owned();
-    if signal::number(&name).is_some() { Ok(name) } else { Err(format!("`{word}` is no signal")) }
 }
 
 /// `db`, `db:started`, `init:succeeded`.

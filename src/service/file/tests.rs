@@ -172,6 +172,8 @@ command = "touch made"
         "[services.web]\ncommand = 'x'\nneeds = ['db']",
         "[services.web]\ncommand = 'x'\nready = { tcp = 'a:1', log = 'x' }",
         "[jobs.a]\ncommand = 'x'\nat = 'soon'",
+        "[services.web]\ncommand = 'x'\nready = { tcp = 'a:1', headers = { Host = 'x' } }",
+        "[services.web]\ncommand = 'x'\nready = { http = 'http://a/', headers = { 'Ho st' = 'x' } }",
         "[services.web]\ncommand = 'x'\nstop = { grace = 'soon' }",
         "[services.Web]\ncommand = 'x'",
     ] {
@@ -181,9 +183,21 @@ command = "touch made"
 }
 
 #[test]
+fn a_wrong_header_field_is_told_with_its_place() {
+    let text = "[services.web]\ncommand = 'x'\nready = { http = 'http://a/', headers = { 'Ho st' = 'x' } }";
+    insta::assert_snapshot!(told(Form::Own, text), @r"
+    error: TOML parse error at line 3, column 41
+      |
+    3 | ready = { http = 'http://a/', headers = { 'Ho st' = 'x' } }
+      |                                         ^^^^^^^^^^^^^^^^^
+    `Ho st` is no name of a header field: it takes letters, digits and `-`, as in `Content-Type`
+    ");
+}
+
+#[test]
 fn everything_that_is_read_can_be_kept() {
-    let text =
-        "[jobs.report]\ncommand = 'x'\nat = '@daily'\n[services.web]\ncommand = 'x'\nready = { notify = true }\n";
+    let text = "[jobs.report]\ncommand = 'x'\nat = '@daily'\n[services.web]\ncommand = 'x'\nready = { notify = true }\n\
+                live = { http = 'http://a/', headers = { Host = 'b' }, expect_headers = { Allow = '' } }\n";
     let services = reading(Form::Own, text).expect("read").services;
     let json = serde_json::to_string(&services).expect("json");
     assert_eq!(serde_json::from_str::<crate::service::Services>(&json).expect("services"), services);
