@@ -226,15 +226,22 @@ async fn get(url: &str, headers: &Headers, wanted: &Wanted<'_>) -> Result<(), St
     let mut stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await.map_err(failed)?;
     stream.write_all(request(&parsed, &format!("{host}:{port}"), headers).as_bytes()).await.map_err(failed)?;
     let mut answer = Vec::new();
-    // A server that keeps the connection open has still answered: what came until then counts.
+    // A server that keeps the connection open has still answered: once all that is wanted is there, no more is waited for.
     let mut stream = stream.take(ANSWER);
-    let reading = stream.read_to_end(&mut answer);
-    if wanted.contains.is_empty() {
-        let _ = timeout(Duration::from_secs(1), reading).await;
-    } else {
-        reading.await.map_err(failed)?;
+    while !has_all(&answer, wanted.contains) {
+        if stream.read_buf(&mut answer).await.map_err(failed)? == 0 {
+            break;
+        }
     }
     judge(&answer, wanted).map_err(|reason| format!("{url}: {reason}"))
+}
+
+/// Whether the head of an answer is there, and of its body what must be in it.
+fn has_all(answer: &[u8], contains: &str) -> bool {
+    let Some(body) = answer.windows(4).position(|end| end == b"\r\n\r\n").map(|end| &answer[end + 4..]) else {
+        return false;
+    };
+    contains.is_empty() || body.windows(contains.len()).any(|piece| piece == contains.as_bytes())
 }
 
 /// The request, in which a field that was asked for takes the place of ours.
@@ -319,6 +326,19 @@ mod tests {
         ] {
             let judged = judge(answer, &Wanted { status: 0, contains: "", headers: &headers(wanted) });
             assert_eq!(judged, expected.map_err(str::to_owned), "{wanted:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_read_until_all_is_there() {
+        for (answer, contains, expected) in [
+            ("HTTP/1.0 200 OK\r\nA: b\r\n", "", false),
+            ("HTTP/1.0 200 OK\r\nA: b\r\n\r\n", "", true),
+            ("HTTP/1.0 200 OK\r\nA: b\r\n\r\nwe", "well", false),
+            ("HTTP/1.0 200 OK\r\nA: well\r\n\r\n", "well", false),
+            ("HTTP/1.0 200 OK\r\nA: b\r\n\r\nit is well\n", "well", true),
+        ] {
+            assert_eq!(super::has_all(answer.as_bytes(), contains), expected, "{answer:?}");
         }
     }
 

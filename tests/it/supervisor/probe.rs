@@ -46,7 +46,9 @@ fn one_site_of_several_is_asked_by_its_name() {
     prefix.commit(1);
     let pid = prefix.pid("web");
     let never = Probe { deadline: Duration::from_millis(300), ..asking(&url, "other") };
-    prefix.generation(2, vec![ServiceSpec { ready: Some(never), ..ready("") }]);
+    // Another command, for one that goes on as it was is not asked again.
+    let other = prefix.service("web", "exec sleep 1001");
+    prefix.generation(2, vec![ServiceSpec { ready: Some(never), ..other }]);
     let SwitchOutcome::BackedOut { reason, .. } = prefix.switch(2) else { panic!("committed") };
     assert!(reason.starts_with("web: it was not ready within"), "{reason}");
     assert_eq!(prefix.status("web").state, ServiceState::Ready);
@@ -67,8 +69,36 @@ fn a_promise_and_a_check_say_which_header_field_is_wrong() {
     let SwitchOutcome::BackedOut { reason, .. } = prefix.switch(1) else { panic!("committed") };
     assert_eq!(reason, format!("web: is the shop: {wrong}"));
     prefix.generation_with(2, vec![ServiceSpec { live: Some(live), ..prefix.service("web", FOREVER) }], promise("sho"));
-    prefix.commit(2);
+    // Whether it falls in the trial or after it is left to chance.
+    let _ = prefix.switch(2);
     until("an unwell service", || {
         prefix.client().events(100).ok()?.iter().any(|event| event.text.contains(&wrong)).then_some(())
     });
+}
+
+#[test]
+fn an_answer_may_take_its_time_and_need_not_end() {
+    let prefix = Prefix::new();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let url = format!("http://{}/", listener.local_addr().expect("address"));
+    let asked = std::thread::spawn(move || {
+        let (mut caller, _) = listener.accept().expect("a caller");
+        // The slowness is what is looked at.
+        std::thread::sleep(Duration::from_millis(1500));
+        caller.write_all(b"HTTP/1.1 200 OK\r\n\r\n").expect("answered");
+        // Kept open until the other side has had enough.
+        let _ = std::io::Read::read_to_end(&mut caller, &mut Vec::new());
+        listener.set_nonblocking(true).expect("set");
+        assert!(listener.accept().is_err(), "it asked twice");
+    });
+    let kind = ProbeKind::Http {
+        url,
+        status: 0,
+        contains: String::new(),
+        headers: Headers::default(),
+        expect_headers: Headers::default(),
+    };
+    prefix.generation(1, vec![ServiceSpec { ready: Some(Probe::new(kind)), ..prefix.service("web", FOREVER) }]);
+    prefix.commit(1);
+    asked.join().expect("one question");
 }
