@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, ToSpan as _};
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
+use rustls::crypto::ring::sign::any_supported_type;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::{self, PemObject as _};
 use x509_parser::extensions::GeneralName;
 use x509_parser::pem::parse_x509_pem;
 
@@ -38,6 +41,14 @@ pub enum CertificateError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// The file holds no key.
+    #[error("{path} holds no key (PEM): {reason}")]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
     },
     /// The file holds something else.
     #[error("{path} holds no certificate (PEM): {reason}")]
@@ -85,6 +96,22 @@ pub fn make(names: &BTreeSet<String>, days: u16, now: Timestamp) -> Result<Strin
 pub fn read(path: &Path) -> Result<Certificate, CertificateError> {
     let bytes = std::fs::read(path).map_err(|source| CertificateError::Read { path: path.to_owned(), source })?;
     of_pem(&bytes).map_err(|reason| CertificateError::Form { path: path.to_owned(), reason })
+}
+
+/// Whether a file's first key is that of a file's first certificate. Of a kind of key that we do not know, the server decides.
+///
+/// # Errors
+/// If either file cannot be read or holds something else.
+pub fn is_key_of(key: &Path, certificate: &Path) -> Result<bool, CertificateError> {
+    let bytes =
+        std::fs::read(certificate).map_err(|source| CertificateError::Read { path: certificate.to_owned(), source })?;
+    let wrong = |reason: String| CertificateError::Form { path: certificate.to_owned(), reason };
+    let (_, pem) = parse_x509_pem(&bytes).map_err(|error| wrong(error.to_string()))?;
+    let of_certificate = pem.parse_x509().map_err(|error| wrong(error.to_string()))?;
+    let no_key = |error: pem::Error| CertificateError::Key { path: key.to_owned(), reason: error.to_string() };
+    let known = any_supported_type(&PrivateKeyDer::from_pem_file(key).map_err(no_key)?).ok();
+    let public = known.and_then(|key| key.public_key().map(|public| public.to_vec()));
+    Ok(public.is_none_or(|public| public == of_certificate.public_key().raw))
 }
 
 fn of_pem(bytes: &[u8]) -> Result<Certificate, String> {

@@ -10,7 +10,7 @@ use jiff::{Timestamp, ToSpan as _};
 use rustix::process::{Pid, Signal, getppid, kill_process};
 
 use crate::certificate::{self, Certificate};
-use crate::fs::write_atomic;
+use crate::fs::{self, write_atomic};
 use crate::ops::error::{OpError, OpResult, at};
 
 /// What is asked for.
@@ -110,13 +110,20 @@ fn given(request: &Request, now: Timestamp) -> OpResult<Found> {
     }
     if let Some(key) = &request.key {
         closed(key)?;
+        if !certificate::is_key_of(key, &request.certificate)? {
+            return Err(OpError::failed(format!("the key {} is not that of the certificate {path}", key.display()))
+                .hint("set `key` to the file that was made with it, and have the site's own certificate come first in its file"));
+        }
     }
     Ok(Found { certificate, made: None })
 }
 
 /// A key is its owner's alone.
 fn closed(key: &Path) -> OpResult<()> {
-    let metadata = std::fs::metadata(key).map_err(at(key))?;
+    let metadata = std::fs::metadata(key).map_err(|error| {
+        OpError::failed(format!("the key {} cannot be read: {error}", key.display()))
+            .hint("set `key` to the file with the certificate's key in PEM form, or `tls = \"self-signed\"`")
+    })?;
     let mode = metadata.mode() & 0o777;
     if mode & 0o077 == 0 {
         return Ok(());
@@ -129,21 +136,23 @@ fn closed(key: &Path) -> OpResult<()> {
 
 /// Looks again and again, for ever: makes the certificate anew in time, sees that a given one was replaced, and tells the server.
 pub fn stay(request: &Request, every: Duration, say: &mut dyn FnMut(&str)) -> ! {
-    let mut seen = crate::fs::stat_stamp(&request.certificate);
+    let stamp = || (fs::stat_stamp(&request.certificate), request.key.as_deref().map(fs::stat_stamp));
+    let mut seen = stamp();
     loop {
         let outcome = ensure(request);
-        let now = crate::fs::stat_stamp(&request.certificate);
+        let now = stamp();
         match outcome {
             Ok(found) if now != seen => {
                 say(&found.to_string());
                 if let Some(file) = &request.tell {
                     tell(file, say);
                 }
+                seen = now;
             }
             Ok(_) => {}
+            // Perhaps only one of the two files is the new one yet: the server is told when they fit.
             Err(error) => say(&format!("error: {error}")),
         }
-        seen = now;
         // Short, because a suspended machine's clock jumps, and a long sleep would not notice.
         std::thread::sleep(every);
     }
@@ -217,6 +226,16 @@ mod tests {
         assert!(write(10, ago, 0o600).expect_err("over").contains("ended on"));
         let ahead = now.saturating_add((24 * 30).hours()).expect("a moment");
         assert!(write(10, ahead, 0o600).expect_err("early").contains("holds only from"));
+        assert!(write(10, now, 0o600).is_ok());
+        let other = folder.path().join("k.pem");
+        let with = Request { key: Some(other.clone()), ..given.clone() };
+        let told = || ensure(&with).expect_err("no key").to_string();
+        assert!(told().contains(&format!("the key {} cannot be read", other.display())), "{}", told());
+        std::fs::write(&other, "rubbish").expect("written");
+        std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o600)).expect("mode");
+        assert!(told().contains("holds no key (PEM)"), "{}", told());
+        std::fs::write(&other, certificate::make(&names, 10, now).expect("made")).expect("written");
+        assert!(told().contains("is not that of the certificate"), "{}", told());
         std::fs::remove_file(&file).expect("removed");
         assert!(ensure(&given).expect_err("none").to_string().contains("cannot be read"));
     }
