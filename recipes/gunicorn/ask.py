@@ -31,9 +31,13 @@ def main(path, url, asked="", text=""):
     target = parts.path.rstrip("/") + "/" + asked.lstrip("/")
     connection = Connection(path)
     headers = {"Host": parts.netloc, "X-Forwarded-Proto": parts.scheme, "X-Forwarded-For": "127.0.0.1"}
-    connection.request("GET", target, headers=headers)
-    answer = connection.getresponse()
-    body = answer.read().decode("utf-8", "replace")
+    try:
+        connection.request("GET", target, headers=headers)
+        answer = connection.getresponse()
+        body = answer.read().decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException) as error:
+        print("%s is not answered: %s" % (target, error))
+        return 1
     if answer.status >= (400 if asked else 500):
         print("%s is answered with %d %s: %s" % (target, answer.status, answer.reason, body[:300].strip()))
         return 1

@@ -1,5 +1,5 @@
-"""What gunicorn does besides: asks an application in its new process, before that takes anybody's request, and starts the
-successor of a worker that has answered as many requests as it may.
+"""What gunicorn does besides: asks an application in its new process, before that takes anybody's request, starts the
+successor of a worker that has answered as many requests as it may, and ends one in which a request hangs.
 
 Both sides of an update share one socket: whoever listens is asked by people at once. So an application that fails at its
 first request must not get so far, and what serves goes on.
@@ -48,14 +48,72 @@ def ask(application, url, health):
     return "the application answers `%s` with %s, so it is not started" % (target, status)
 
 
+class Late(BaseException):
+    """No `Exception`: frameworks make a page of those."""
+
+
+def ask_in_time(worker, url, health):
+    """As `ask`, but one that hangs is told, too. gunicorn would end this worker alone, and those that follow are not asked."""
+    patience = worker.cfg.timeout
+    ends = time.monotonic() + patience
+
+    def tick(*_):
+        worker.notify()
+        if patience and time.monotonic() >= ends:
+            raise Late
+
+    before = signal.signal(signal.SIGALRM, tick)
+    signal.setitimer(signal.ITIMER_REAL, 0.5, 0.5)
+    try:
+        return ask(worker.wsgi, url, health)
+    except Late:
+        return "the application has not answered `%s` within %d s, so it is not started" % (health, patience)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def watch(worker):
+    """Has a worker end in which a request hangs. gunicorn sees to that only where a worker has one thread; with several, each
+    that hangs would be lost for good, and when the last one is, nobody is answered any more."""
+    asked, application, notify = {}, worker.wsgi, worker.notify
+    # The web server in front gives up first, where both have the same patience, and then it does not ask anybody else.
+    patience = worker.cfg.timeout + 1
+
+    def measured(environ, start_response):
+        one = object()
+        asked[one] = (time.monotonic(), "%s %s" % (environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+        try:
+            return application(environ, start_response)
+        finally:
+            del asked[one]
+
+    def heartbeat():
+        notify()
+        underway, now = list(asked.values()), time.monotonic()
+        late = [what for begun, what in underway if now - begun > patience]
+        if late and worker.alive:
+            said = "error: no answer within %d s, so this worker is replaced: %s\n"
+            sys.stderr.write(said % (worker.cfg.timeout, ", ".join(late)))
+            worker.alive = False
+        if late and len(late) == len(underway):
+            # Python would wait for its threads.
+            sys.stderr.flush()
+            os._exit(1)
+
+    worker.wsgi, worker.notify = measured, heartbeat
+
+
 def begin(worker, url, health):
     """What a new worker does before it takes requests: asks its application, if there is something to ask, and says that it is
     ready. gunicorn would say so before any worker has loaded the application, since its socket is ours."""
     # Those that come later, in the place of others, are not asked: a moment without a database is no reason to end.
     if health and worker.age <= worker.cfg.workers:
-        problem = ask(worker.wsgi, url, health)
+        problem = ask_in_time(worker, url, health)
         if problem:
             end_all(worker, problem)
+    if worker.cfg.timeout and worker.cfg.threads > 1:
+        watch(worker)
     if os.environ["JOVE_NOTIFY_SOCKET"]:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
             ear.sendto(b"READY=1", os.environ["JOVE_NOTIFY_SOCKET"])

@@ -459,6 +459,58 @@ class Following(unittest.TestCase):
             self.first.followed(master)
             self.assertEqual(master.num_workers, expected)
 
+    def test_a_first_request_that_hangs_is_told(self):
+        beats = []
+
+        def hangs(environ, start_response):
+            try:
+                threading.Event().wait()
+            except Exception as error:  # As frameworks do.
+                return [str(error)]
+
+        worker = self.Simple(wsgi=hangs, notify=lambda: beats.append(1), cfg=self.Simple(timeout=1))
+        problem = self.first.ask_in_time(worker, "http://127.0.0.1/", "/health")
+        self.assertEqual(problem, "the application has not answered `/health` within 1 s, so it is not started")
+        self.assertTrue(beats, "gunicorn sees that it lives")
+        worker.wsgi = lambda environ, start_response: start_response("200 OK", []) and []
+        self.assertIsNone(self.first.ask_in_time(worker, "http://127.0.0.1/", "/health"))
+        self.assertEqual(signal.getitimer(signal.ITIMER_REAL), (0, 0))
+
+    def test_a_worker_ends_in_which_requests_hang(self):
+        ended, beats, go = [], [], threading.Event()
+        self.addCleanup(setattr, os, "_exit", os._exit)
+        os._exit = ended.append
+        clock = self.Simple(monotonic=lambda: clock.now, now=0)
+        self.addCleanup(setattr, self.first, "time", self.first.time)
+        self.first.time = clock
+        began = threading.Barrier(2)
+
+        def application(environ, start_response):
+            began.wait()
+            go.wait()
+
+        worker = self.Simple(wsgi=application, notify=lambda: beats.append(1), alive=True, cfg=self.Simple(timeout=60))
+        self.first.watch(worker)
+
+        def ask(path):
+            thread = threading.Thread(target=worker.wsgi, args=({"REQUEST_METHOD": "GET", "PATH_INFO": path}, None))
+            thread.start()
+            began.wait()
+            self.addCleanup(thread.join)
+            self.addCleanup(go.set)
+
+        ask("/first")
+        clock.now = 60
+        ask("/second")
+        worker.notify()
+        self.assertEqual((worker.alive, ended), (True, []))
+        clock.now = 62
+        worker.notify()
+        self.assertEqual((worker.alive, ended), (False, []), "the second may be answered yet")
+        clock.now = 122
+        worker.notify()
+        self.assertEqual((ended, len(beats)), ([1], 3))
+
 
 class Frameworks(Case):
     def needs(self, package):
