@@ -2,10 +2,10 @@
 //! ordinary user, programs from Debian packages.
 
 use crate::home::{Home, kill};
-use crate::production::{PRODUCTION, ask, certificate, home, named};
+use crate::production::{PRODUCTION, ask, home, named};
+use crate::visits::nobody_notices;
 
 const LETTERS: &str = include_str!("letters/letters.py");
-const VISIT: &str = include_str!("letters/visit.py");
 
 fn office() -> Option<Home> {
     let mut home = home()?;
@@ -57,7 +57,7 @@ fn apache_serves_what_mariadb_keeps() {
 }
 
 fn is_updated_or_put_back(home: &Home, says: &dyn Fn(&str, u32) -> String) {
-    nobody_notices(home, || {
+    nobody_notices(home, &site(home).1, "/post/health", || {
         home.write("letters.py", LETTERS.replace("first edition", "second edition"));
         home.run(&[&["update"], PRODUCTION].concat()).success();
         for (from, to, told) in [
@@ -77,31 +77,6 @@ fn is_updated_or_put_back(home: &Home, says: &dyn Fn(&str, u32) -> String) {
     });
     assert_eq!(text(home, ""), says("second edition", 2));
     home.run(PRODUCTION).success();
-}
-
-/// Somebody visits the site all the while.
-fn nobody_notices(home: &Home, happens: impl FnOnce()) {
-    // Beside the project, whose files are all installed.
-    let (client, open) = (home.path("visit.py"), home.path("open"));
-    std::fs::write(&client, VISIT).unwrap();
-    std::fs::write(&open, "").unwrap();
-    let certificate = certificate(home, PRODUCTION).display().to_string();
-    let (_, called) = site(home);
-    let host = called.trim_start_matches("https://");
-    let port = host.rsplit(':').next().unwrap();
-    let (client, file) = (client.to_str().unwrap(), open.to_str().unwrap());
-    let command = ["--", "python", client, &certificate, host, port, "/post/health", file];
-    let visits = std::thread::scope(|scope| {
-        let visits = scope.spawn(|| home.run(&[&["run", "env"], PRODUCTION, &command].concat()).success());
-        // Also where it fails the visits come to an end.
-        let happened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(happens));
-        std::fs::remove_file(&open).unwrap();
-        let visits = visits.join().unwrap();
-        happened.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        visits
-    });
-    std::fs::remove_file(client).unwrap();
-    assert_eq!(visits.stdout(), "all were answered\n");
 }
 
 fn is_dumped_and_loaded(home: &Home, says: &dyn Fn(&str, u32) -> String) {

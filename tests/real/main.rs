@@ -20,6 +20,7 @@ mod markdown;
 mod nginx;
 mod own_python;
 mod packages;
+mod processes;
 mod production;
 mod python;
 #[path = "../it/sandbox.rs"]
@@ -29,5 +30,6 @@ mod sites;
 mod source;
 mod stack;
 mod twice;
+mod visits;
 mod walls;
 mod wsgi;

@@ -14,7 +14,7 @@ const CLIENT: &str = include_str!("../recipes/wps_client.py");
 const ASK: &str = include_str!("production/ask.py");
 pub const PRODUCTION: &[&str] = &["-p", "production"];
 /// In a folder whose name has spaces, apostrophes and letters of other alphabets.
-const STAGE: &[&str] = &["-p", "stage", "--prefix", "../o'neil's stage for größe"];
+pub const STAGE: &[&str] = &["-p", "stage", "--prefix", "../o'neil's stage for größe"];
 
 /// A home where packages of Debian can be had.
 pub fn home() -> Option<Home> {
