@@ -7,6 +7,7 @@
 mod architecture;
 mod bad_days;
 mod boot;
+mod canary;
 mod certificate;
 mod conda;
 mod crash;

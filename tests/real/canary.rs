@@ -1,4 +1,4 @@
-//! A secret set to a known word, and searched for after a whole life.
+//! A secret set to a known word, and searched for after a whole life. Every recipe's are in `tests/it/canary.rs`.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -67,11 +67,17 @@ fn a_secret_is_found_nowhere_but_in_the_state() {
         &["explain", "app.secret_key"],
         &["explain", "app.vars", "--json"],
         &["graph"],
+        &["graph", "--json"],
         &["graph", "--format", "svg"],
+        &["env", "app"],
+        &["env", "app", "--json"],
+        &["explain", "app", "--json"],
+        &["explain", "--layers"],
         &["--set", "app.threads=3", "-v", "--json"],
         &["status", "--json"],
         &["logs", "-n", "500"],
         &["events"],
+        &["history"],
         &["history", "--json"],
         &["secret", "list"],
         &["rollback"],
