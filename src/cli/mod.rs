@@ -78,6 +78,7 @@ pub fn main() -> ExitCode {
         // What failed, failed of that, and it was said already.
         Err(_) if crate::process::running().is_interrupted() => Exit::Interrupted,
         Err(error) => {
+            let error = error.with_room_advised();
             face.error(&error);
             exit_of(&error)
         }

@@ -35,6 +35,15 @@ pub struct OpError {
     pub hints: Vec<String>,
 }
 
+/// What to do about a full disk.
+const FREE: &str = "free some space and run the same command again: nothing that was done is lost";
+
+/// Whether somebody says that a disk is full: this program, its supervisor, or a tool in words of its own.
+#[must_use]
+pub fn tells_of_full_disk(said: &str) -> bool {
+    ["No space left on device", "Disk quota exceeded", "there is no room left"].iter().any(|words| said.contains(words))
+}
+
 /// What a use case gives.
 pub type OpResult<T> = Result<T, OpError>;
 
@@ -74,6 +83,19 @@ impl OpError {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    /// Whether a disk is full.
+    #[must_use]
+    pub fn is_of_full_disk(&self) -> bool {
+        self.lines.iter().any(|line| tells_of_full_disk(line))
+    }
+
+    /// With what to do where a disk is full, whoever found that.
+    #[must_use]
+    pub fn with_room_advised(self) -> Self {
+        let is_advised = self.hints.iter().any(|hint| hint == FREE);
+        if self.is_of_full_disk() && !is_advised { self.hint(FREE) } else { self }
     }
 
     /// Puts what was being done in front.
@@ -151,8 +173,7 @@ pub fn at(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> OpError {
     let path = path.to_owned();
     move |error| match error.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-            OpError::failed(format!("there is no room left to write {}", path.display()))
-                .hint("free some space and run the same command again: nothing that was done is lost")
+            OpError::failed(format!("there is no room left to write {}", path.display())).hint(FREE)
         }
         std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied => {
             OpError::failed(format!("{}: {error}", path.display()))

@@ -14,7 +14,7 @@ use crate::checkpoint;
 use crate::generation::{self, Hold, Manifest, Status};
 use crate::name::PartName;
 use crate::net::{Cache, Client};
-use crate::ops::error::{ErrorKind, OpError, OpResult, at};
+use crate::ops::error::{ErrorKind, OpError, OpResult, at, tells_of_full_disk};
 use crate::ops::place::Place;
 use crate::ops::prepare::{self, Prepared, Wishes};
 use crate::ops::{example, fetch, format, prefix, program, rollback, service, stamp};
@@ -152,6 +152,10 @@ fn refuse_retry(place: &Place, prepared: &Prepared, retry: bool) -> OpResult<()>
     let newest = generation::manifest::list(&place.layout).pop();
     let Some(number) = newest else { return Ok(()) };
     let Status::Failed { reason } = Status::read(&place.layout, number) else { return Ok(()) };
+    // Room is no input, and may be there now.
+    if tells_of_full_disk(&reason) {
+        return Ok(());
+    }
     let same = Manifest::read(&place.layout, number).is_ok_and(|made| made.definition == prepared.desired.definition);
     if !same {
         return Ok(());

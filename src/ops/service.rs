@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::generation::{self, Manifest};
+use crate::generation::{self, Manifest, Status};
 use crate::name::PartName;
 use crate::ops::error::{ErrorKind, OpError, OpResult};
 use crate::ops::place::Place;
@@ -53,8 +53,13 @@ pub fn switch(place: &Place, to: u32, report: &Reporter) -> OpResult<()> {
     match client.switch(to, &place.choice.verb, &mut |event| tell(report, &event, &command))? {
         SwitchOutcome::Committed => Ok(()),
         SwitchOutcome::BackedOut { reason, last_lines } => {
+            // One that could not be tried at all is not to blame.
+            let is_kept = matches!(Status::read(&place.layout, to), Status::Failed { .. });
             let back = match generation::current(&place.layout) {
-                Some(current) => format!("generation {current} is as it was; what failed is kept as generation {to}"),
+                Some(current) if is_kept => {
+                    format!("generation {current} is as it was; what failed is kept as generation {to}")
+                }
+                Some(current) => format!("generation {current} is as it was"),
                 None => "nothing was committed, and everything is stopped".to_owned(),
             };
             Err(not_ready(place, reason, last_lines).hint(back))

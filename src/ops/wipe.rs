@@ -7,12 +7,12 @@ use serde::Serialize;
 use crate::checkpoint;
 use crate::fs::{occupied_bytes, remove_tree};
 use crate::layout::Layout;
-use crate::ops::error::{OpResult, at};
+use crate::ops::error::{OpError, OpResult, at};
 use crate::ops::place::Place;
 use crate::ops::{boot, format, prefix, reach, residue};
 use crate::progress::{Event, Reporter};
 use crate::state::ledger::Outside;
-use crate::state::{Registry, State, run};
+use crate::state::{Identity, Registry, State, run};
 
 /// What would go and what would stay.
 #[derive(Debug, Clone, Serialize)]
@@ -178,11 +178,18 @@ pub fn wipe(place: &Place, request: Request, report: &Reporter) -> OpResult<Outl
     let elsewhere = data_elsewhere(place)?;
     let mut state = State::load(layout)?;
     format::note(layout, &mut state);
-    run::remove(layout, &mut state, &entered.identity, &prefix::ledger(place))?;
-    state.save(layout)?;
+    let closed = close(place, &entered.identity, &mut state);
+    // Whoever wipes a full disk wants room: when the software is gone there is some to write that in.
+    let is_late = closed.as_ref().is_err_and(OpError::is_of_full_disk);
+    if !is_late {
+        closed?;
+    }
     checkpoint::pass("wipe-before-store");
     for path in software(layout).into_iter().chain(temporaries(layout)) {
         remove(&path)?;
+    }
+    if is_late && !request.data {
+        close(place, &entered.identity, &mut state)?;
     }
     if !request.data {
         prefix::record(place, "software removed")?;
@@ -207,6 +214,13 @@ pub fn wipe(place: &Place, request: Request, report: &Reporter) -> OpResult<Outl
     }
     remove_cache(place, request)?;
     Ok(outlook)
+}
+
+/// Removes the run folder, and writes down what stays known without the software.
+fn close(place: &Place, identity: &Identity, state: &mut State) -> OpResult<()> {
+    run::remove(&place.layout, state, identity, &prefix::ledger(place))?;
+    state.save(&place.layout)?;
+    Ok(())
 }
 
 fn temporaries(layout: &Layout) -> Vec<PathBuf> {

@@ -3,13 +3,12 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use insta::assert_snapshot;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::life::{Life, until};
-use crate::sandbox::Sandbox;
 
 const SLEEPER: &str =
     "[parts.app]\nrecipe = \"command\"\ncommand = [\"/bin/sh\", \"-c\", \"while :; do sleep 1000; done\"]\n";
@@ -812,80 +811,6 @@ fn an_index_that_does_not_answer_is_named_with_every_address() {
 fn closed_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()
-}
-
-/// Runs a script in a mount namespace in which `$PREFIX` is a small file system of `$SIZE`; `None` where that is impossible.
-fn on_a_small_disk(sandbox: &Sandbox, prefix: &std::path::Path, size: &str, script: &str) -> Option<String> {
-    let user = sandbox.user();
-    let as_user = if rustix::process::geteuid().is_root() && user != 0 {
-        format!("setpriv --reuid {user} --regid {user} --clear-groups")
-    } else {
-        String::new()
-    };
-    let vars =
-        ["HOME", "TMPDIR", "PATH", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "LANG"];
-    let mut command = Command::new("unshare");
-    if rustix::process::geteuid().is_root() {
-        command.args(["--mount", "--propagation", "private"]);
-    } else {
-        command.args(["--user", "--map-root-user", "--mount"]);
-    }
-    let owner = if as_user.is_empty() { String::new() } else { format!(",uid={user},gid={user}") };
-    let whole = format!(
-        "mount -t tmpfs -o size={size},mode=700{owner} tmpfs \"$PREFIX\" || exit 77\n\
-         jove() {{ {as_user} \"$JOVE\" \"$@\" 2>&1; echo \"[exit $?]\"; }}\n\
-         grow() {{ mount -o remount,size=400m \"$PREFIX\" || exit 77; }}\n{script}"
-    );
-    command.args(["/bin/sh", "-c", &whole]).env_clear().envs(vars.map(|name| (name, sandbox.var(name))));
-    command.env("PREFIX", prefix).env("JOVE", sandbox.program()).current_dir(sandbox.folder());
-    let said = command.stdin(Stdio::null()).output().expect("unshare runs");
-    let text = format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
-    if said.status.code() == Some(77) || text.contains("unshare failed") {
-        eprintln!("skipped: no small file system can be mounted here: {text}");
-        return None;
-    }
-    Some(text)
-}
-
-#[test]
-fn a_full_disk_loses_nothing_on_the_first_install() {
-    let size = fs_err::metadata(env!("CARGO_BIN_EXE_jove-install")).expect("the program").len();
-    for room in [8 << 10, 32 << 10, 256 << 10, size / 2, size] {
-        let life = Life::of(SLEEPER);
-        let prefix = life.sandbox.home().join("small");
-        life.sandbox.write(prefix.join("x"), "");
-        let script = "jove --prefix \"$PREFIX\" install --quiet\ngrow\njove --prefix \"$PREFIX\" install --quiet\n\
-                      jove --prefix \"$PREFIX\" verify --quiet\njove --prefix \"$PREFIX\" status --json\njove --prefix \"$PREFIX\" stop\n";
-        let Some(said) = on_a_small_disk(&life.sandbox, &prefix, &room.to_string(), script) else { return };
-        let ends: Vec<&str> = said.lines().filter(|line| line.starts_with("[exit ")).collect();
-        assert_eq!(ends, ["[exit 1]", "[exit 0]", "[exit 0]", "[exit 0]", "[exit 0]"], "{room}\n{said}");
-        let first = said.split("[exit ").next().unwrap_or_default();
-        assert!(first.contains("no room left") || first.contains("No space left"), "{room}\n{said}");
-        assert!(!said.contains("panicked"), "{said}");
-    }
-}
-
-#[test]
-fn a_full_disk_leaves_what_runs() {
-    let life = Life::of("");
-    life.define(&format!(
-        "{SLEEPER}[parts.made]\nrecipe = \"step\"\nvars = {{ N = \"1\" }}\n\
-         command = [\"/bin/sh\", \"-c\", \"head -c 100000 /dev/zero > $JOVE_OBJECT/x\"]\n"
-    ));
-    let prefix = life.sandbox.home().join("small");
-    life.sandbox.write(prefix.join("x"), "");
-    let script = "jove --prefix \"$PREFIX\" install --quiet\n\
-                  cat /dev/zero > \"$PREFIX/filler\" 2> /dev/null\n\
-                  jove --prefix \"$PREFIX\" install --quiet --set made.vars='{N=\"2\"}' --set app.stop_grace=3s\n\
-                  jove --prefix \"$PREFIX\" status\n\
-                  rm \"$PREFIX/filler\"\n\
-                  jove --prefix \"$PREFIX\" install --quiet --set made.vars='{N=\"2\"}' --set app.stop_grace=3s\n\
-                  jove --prefix \"$PREFIX\" verify --quiet\njove --prefix \"$PREFIX\" stop\n";
-    let Some(said) = on_a_small_disk(&life.sandbox, &prefix, "400m", script) else { return };
-    let ends: Vec<&str> = said.lines().filter(|line| line.starts_with("[exit ")).collect();
-    assert_eq!(ends, ["[exit 0]", "[exit 1]", "[exit 0]", "[exit 0]", "[exit 0]", "[exit 0]"], "{said}");
-    assert!(said.contains("(dev, generation 1)"), "{said}");
-    assert!(!said.contains("panicked"), "{said}");
 }
 
 const KEYS: &str = "summary = \"a token\"\naction = \"files\"\n[options.token]\ntype = \"secret\"\ndefault = \"generate\"\n\

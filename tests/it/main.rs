@@ -16,6 +16,7 @@ mod deb;
 mod docs;
 mod doctor;
 mod dump;
+mod full_disk;
 mod git;
 mod groups;
 mod index_server;
