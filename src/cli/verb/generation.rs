@@ -37,7 +37,7 @@ fn entry(entry: &Entry) -> String {
 /// As [`rollback::rollback`].
 pub fn rollback(face: &Face, arguments: &RollbackArguments) -> OpResult<Exit> {
     let place = face.place("rollback")?;
-    interrupt::watch("a switch that began is finished or backed out by the supervisor; `status` shows it");
+    interrupt::watch_installation(&place);
     let summary =
         rollback::rollback(&place, arguments.generation, arguments.force, arguments.no_start, &face.reporter())?;
     face.result(&summary, || {

@@ -33,7 +33,7 @@ pub fn run(face: &Face, arguments: &InstallArguments) -> OpResult<Exit> {
         face.result(&outlook, || super::plan::text(&outlook));
         return Ok(Exit::Ok);
     }
-    interrupt::watch("nothing is lost: what is running goes on, and the next run goes on from here");
+    interrupt::watch_installation(&place);
     let summary = install::install(&place, &request, &report)?;
     face.warn(&summary.warnings);
     face.result(&summary, || text(&place, &summary, face.global.quiet));

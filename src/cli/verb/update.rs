@@ -12,7 +12,7 @@ use crate::ops::{Choice, OpResult, env, update};
 /// As [`update::update`].
 pub fn run(face: &Face, arguments: &UpdateArguments) -> OpResult<Exit> {
     let place = face.place("update")?;
-    interrupt::watch("nothing is lost: what is running goes on, and the next run goes on from here");
+    interrupt::watch_installation(&place);
     let request =
         update::Request { upgrade: arguments.upgrade.clone(), unlocked: arguments.unlocked, retry: arguments.retry };
     let summary = update::update(&place, &request, &face.reporter())?;
