@@ -352,7 +352,17 @@ fn the_graph_has_four_forms() {
     "#);
     let svg = life.run(&["graph", "--format", "svg"]).success();
     assert!(svg.stdout().starts_with("<svg ") && svg.stdout().trim_end().ends_with("</svg>"), "{}", svg.stdout());
-    assert!(life.run(&["graph", "--json"]).success().json().is_object());
+    let graph = life.run(&["graph", "--json"]).success().json();
+    let nodes = serde_json::json!([
+        { "name": "conf", "recipe": "file" },
+        { "name": "made", "recipe": "step" },
+        { "name": "web", "recipe": "command" },
+    ]);
+    assert_eq!(graph["nodes"], nodes);
+    let edges = graph["edges"].as_array().expect("edges").iter();
+    let edges: BTreeSet<String> =
+        edges.map(|edge| format!("{} {} {}", edge["from"], edge["kind"], edge["to"]).replace('"', "")).collect();
+    assert_eq!(edges, ["conf value web", "web object conf", "web object made"].map(String::from).into());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::cli::Exit;
 use crate::cli::args::{ExplainArguments, GraphArguments, GraphForm};
 use crate::cli::face::Face;
 use crate::cli::render::table::table;
+use crate::graph::picture::Picture;
 use crate::ops::{OpResult, explain, graph};
 
 /// Explains a setting, a part, or the layers.
@@ -45,9 +46,20 @@ pub fn graph(face: &Face, arguments: &GraphArguments) -> OpResult<Exit> {
         GraphForm::Svg => picture.svg(),
         GraphForm::Tree => picture.tree(),
     };
-    face.result(
-        &serde_json::json!({ "format": format!("{:?}", arguments.format).to_lowercase(), "text": text }),
-        || text.clone(),
-    );
+    face.result(&data(&picture, arguments.format, &text), || text.clone());
     Ok(Exit::Ok)
+}
+
+/// The picture, and what it shows for programs.
+fn data(picture: &Picture, form: GraphForm, text: &str) -> serde_json::Value {
+    let nodes = picture.nodes.iter().map(|node| serde_json::json!({ "name": node.name, "recipe": node.subtitle }));
+    let edges = picture.links.iter();
+    let edges =
+        edges.map(|link| serde_json::json!({ "from": link.from, "to": link.to, "kind": link.kind.to_string() }));
+    serde_json::json!({
+        "format": format!("{form:?}").to_lowercase(),
+        "text": text,
+        "nodes": nodes.collect::<Vec<_>>(),
+        "edges": edges.collect::<Vec<_>>(),
+    })
 }
