@@ -168,5 +168,6 @@ fn stopped(spec: &ServiceSpec) -> ServiceStatus {
         next: None,
         last_run: None,
         latency: None,
+        last_lines: Box::default(),
     }
 }

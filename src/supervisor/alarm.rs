@@ -41,7 +41,7 @@ pub(super) fn tell(core: &Core, entry: &mut Entry) {
     let mut vars = entry.spec.vars.clone();
     vars.retain(|_, value| !value.is_secret());
     let reason = entry.life.reason.clone().unwrap_or_default();
-    let lines = last::lines(&layout.log(), name.as_str(), entry.log_from).join("\n");
+    let lines = last::lines(&layout.log(), name.as_str(), entry.log_from, last::OF_FAILURE).join("\n");
     let folder = entry.spec.folder.clone();
     let own = [
         ("JOVE_PREFIX", layout.root().display().to_string()),

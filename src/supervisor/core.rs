@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, Notify};
 use super::entry::Entry;
 use super::inner::Inner;
 use super::line::Keeper;
-use super::message::{ServiceState, Status, SwitchEvent, Switching};
+use super::message::{ServiceState, ServiceStatus, Status, SwitchEvent, Switching};
 use super::scope::Task;
 use super::spawn::Unmade;
 use super::{LoadSecrets, alarm, desired, done, history, last, overlap, probe, schedule, spawn, watch};
@@ -324,7 +324,7 @@ impl Core {
             }
             entry.log_from
         });
-        last::lines(&self.layout.log(), name.as_str(), from.unwrap_or(0))
+        last::lines(&self.layout.log(), name.as_str(), from.unwrap_or(0), last::OF_FAILURE)
     }
 
     /// Keeps what is meant to run.
@@ -357,8 +357,21 @@ impl Core {
             }),
             problem: inner.problem.clone(),
             is_ending: inner.is_ending,
-            services: listed.chain(others).map(Entry::status).collect(),
+            services: listed.chain(others).map(|entry| self.status_of(entry)).collect(),
         }
+    }
+
+    /// One of them; of one that has failed with its last lines, for whoever looks was seldom there when it did.
+    fn status_of(&self, entry: &Entry) -> ServiceStatus {
+        let mut status = entry.status();
+        if status.state == ServiceState::Failed {
+            if let Some(pump) = &entry.pump {
+                pump.drain();
+            }
+            let lines = last::lines(&self.layout.log(), entry.spec.name.as_str(), entry.log_from, last::OF_STATUS);
+            status.last_lines = lines.into();
+        }
+        status
     }
 }
 

@@ -105,6 +105,7 @@ impl Entry {
             last_exit: self.life.last_exit.map(|exit| exit.to_string()),
             next: self.agenda.as_ref().and_then(|agenda| agenda.next()).map(history::shown),
             latency: self.latency.get().map(|latency| latency.as_secs_f64()),
+            last_lines: Box::default(),
             last_run: self.agenda.as_ref().and_then(|agenda| agenda.last.clone()),
         }
     }

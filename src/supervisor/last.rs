@@ -6,14 +6,17 @@ use std::path::Path;
 
 use super::index::log_path;
 
-/// How many lines are shown.
-const LINES: usize = 12;
+/// How many lines are shown where a command fails.
+pub(super) const OF_FAILURE: usize = 12;
+
+/// How many lines are shown beside the state of one that has failed.
+pub(super) const OF_STATUS: usize = 5;
 
 /// How far back is looked for them.
 const BYTES: u64 = 1 << 14;
 
-/// The last lines of a service's log, from a byte on.
-pub(super) fn lines(folder: &Path, service: &str, from: u64) -> Vec<String> {
+/// The last lines of a service's log, from a byte on; as many as `most`.
+pub(super) fn lines(folder: &Path, service: &str, from: u64, most: usize) -> Vec<String> {
     let read = || -> std::io::Result<Vec<u8>> {
         let mut file = File::open(log_path(folder, service, 0))?;
         let end = file.metadata()?.len();
@@ -27,7 +30,7 @@ pub(super) fn lines(folder: &Path, service: &str, from: u64) -> Vec<String> {
     let bytes = read().unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(LINES)..].iter().map(|line| (*line).to_owned()).collect()
+    lines[lines.len().saturating_sub(most)..].iter().map(|line| (*line).to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -38,8 +41,9 @@ mod tests {
     fn only_what_was_said_since_counts() {
         let folder = tempfile::tempdir().expect("folder");
         std::fs::write(folder.path().join("web.log"), "old\nnew\nnewer").expect("write");
-        assert_eq!(lines(folder.path(), "web", 4), ["new", "newer"]);
-        assert_eq!(lines(folder.path(), "web", 400), ["old", "new", "newer"]);
-        assert!(lines(folder.path(), "db", 0).is_empty());
+        assert_eq!(lines(folder.path(), "web", 4, 12), ["new", "newer"]);
+        assert_eq!(lines(folder.path(), "web", 400, 12), ["old", "new", "newer"]);
+        assert_eq!(lines(folder.path(), "web", 0, 1), ["newer"]);
+        assert!(lines(folder.path(), "db", 0, 12).is_empty());
     }
 }

@@ -79,6 +79,9 @@ pub struct ServiceStatus {
     /// How long its last probe took, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<f64>,
+    /// What it said last, if it has failed; in the answer to `GET /v1/status` alone.
+    #[serde(default, skip_serializing_if = "<[String]>::is_empty")]
+    pub last_lines: Box<[String]>,
 }
 
 /// One run of a job.

@@ -295,7 +295,7 @@ fn a_flood_of_lines_is_held_to_its_size() {
 
 #[test]
 fn a_service_that_crashes_comes_back_and_is_given_up_in_a_burst() {
-    let script = "echo $$ > pid; if test -e crash; then exit 5; fi; while :; do sleep 1000; done";
+    let script = "echo $$ > pid; if test -e crash; then for n in 1 2 3 4 5 6; do echo line $n; done; exit 5; fi; while :; do sleep 1000; done";
     let life = Life::of(&part("app", script, "folder = \".\""));
     life.install();
     let first = life.pid("app");
@@ -308,10 +308,15 @@ fn a_service_that_crashes_comes_back_and_is_given_up_in_a_burst() {
     until("it is given up", || (life.service("app")["state"] == "failed").then_some(()));
     let reason = life.service("app")["reason"].as_str().unwrap_or_default().to_owned();
     assert!(reason.contains("exited with 5") && reason.contains("given up"), "{reason}");
-    life.run(&["status"]).code(1);
+    let lines: Vec<String> = (2..=6).map(|number| format!("line {number}")).collect();
+    assert_eq!(life.service("app")["last_lines"], serde_json::json!(lines));
+    let shown = life.run(&["status"]).code(1).stdout().to_owned();
+    let said = format!("\napp said last:\n  | {}\n", lines.join("\n  | "));
+    assert!(shown.contains(&reason) && shown.ends_with(&said), "{shown}");
     fs_err::remove_file(life.sandbox.path("work/crash")).expect("removed");
     life.run(&["start", "app"]).success();
     assert_eq!(life.service("app")["state"], "ready");
+    assert_eq!(life.service("app").get("last_lines"), None);
 }
 
 #[test]

@@ -15,7 +15,24 @@ pub fn status(status: &PrefixStatus, now: jiff::Timestamp) -> String {
         true => text.push_str("it has no services\n"),
         false => text.push_str(&services(&status.services, now)),
     }
+    text + &last_lines(&status.services)
+}
+
+/// What those that have failed said last.
+pub(super) fn last_lines(services: &[ServiceStatus]) -> String {
+    let mut text = String::new();
+    for service in services.iter().filter(|service| !service.last_lines.is_empty()) {
+        text.push_str(&format!("\n{} said last:\n", service.name));
+        for line in &service.last_lines {
+            text.push_str(&format!("  | {}\n", harmless(line)));
+        }
+    }
     text
+}
+
+/// A line of a service, which must not move the cursor.
+pub(super) fn harmless(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect()
 }
 
 /// Which prefix it is, and how.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::cli::render::status::{colored, head, more};
+use crate::cli::render::status::{colored, harmless, head, last_lines, more};
 use crate::cli::render::table::{bytes, seconds, table};
 use crate::name::PartName;
 use crate::ops::status::PrefixStatus;
@@ -34,6 +34,7 @@ pub fn screen(
     let cells: Vec<Vec<String>> = status.services.iter().map(|service| row(service, sample, now)).collect();
     let above =
         head(status) + "\n" + &table(&["SERVICE", "STATE", "PID", "UPTIME", "RESTARTS", "CPU", "MEMORY", ""], &cells);
+    let above = above + &last_lines(&status.services);
     let mut shown: Vec<String> = above.lines().map(str::to_owned).take(rows.saturating_sub(1)).collect();
     let room = rows.saturating_sub(shown.len() + 2);
     if room > 0 && !lines.is_empty() {
@@ -73,8 +74,7 @@ fn line(line: &LogLine) -> String {
         Stream::Err => Style::new().fg_color(Some(AnsiColor::Yellow.into())),
         Stream::Out => Style::new(),
     };
-    // What a service says must not move the cursor.
-    let text: String = line.text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect();
+    let text = harmless(&line.text);
     format!("{} {} {style}{text}{style:#}", line.when.strftime("%H:%M:%S"), line.service)
 }
 
