@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -41,10 +42,8 @@ pub(super) async fn switch(core: &Rc<Core>, to: u32, verb: &str) -> SwitchEvent 
         started_by: verb.to_owned(),
     };
     if let Err(error) = journal.write(&core.layout) {
-        return SwitchEvent::BackedOut {
-            reason: format!("the journal switch.toml cannot be written: {error}"),
-            last_lines: Vec::new(),
-        };
+        let reason = format!("{}; nothing was changed", unwritten(&core.layout.switch(), &error));
+        return SwitchEvent::BackedOut { reason, last_lines: Vec::new() };
     }
     let former = core.inner.borrow().services.clone();
     history::append(&core.layout, None, "switch", &format!("to generation {to}, for {verb}"));
@@ -119,7 +118,7 @@ async fn attempt(core: &Rc<Core>, journal: &Journal, target: Services) -> Result
     overlap::retire_all(core).await;
     checkpoint::pass("trial-after-start");
     let journal = Journal { phase: Phase::Promises, ..journal.clone() };
-    journal.write(&core.layout).map_err(|error| Failure::from(format!("the journal cannot be written: {error}")))?;
+    journal.write(&core.layout).map_err(|error| Failure::from(unwritten(&core.layout.switch(), &error)))?;
     set_journal(core, Some(journal));
     checkpoint::pass("promises-before");
     for promise in &promises {
@@ -172,6 +171,17 @@ pub(super) async fn settle_into(core: &Rc<Core>, target: Services) {
     }
     core.release_former();
     core.changed.notify_waiters();
+}
+
+/// Why a file of the switch could not be written, and what to do.
+fn unwritten(path: &Path, error: &io::Error) -> String {
+    let path = path.display();
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            format!("there is no room left to write {path}: free some space and run the same command again")
+        }
+        _ => format!("{path} cannot be written: {error}"),
+    }
 }
 
 fn commit(core: &Rc<Core>, to: u32) -> Result<(), Failure> {
@@ -240,4 +250,20 @@ pub(super) async fn back_out(
         history::append(&core.layout, None, "back", &format!("the way back was not written down: {error}"));
     }
     set_journal(core, None);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+
+    use super::unwritten;
+
+    #[test]
+    fn a_full_disk_is_told_as_everywhere_else() {
+        let said = |error: rustix::io::Errno| unwritten(Path::new("/p/switch.toml"), &io::Error::from(error));
+        let full = "there is no room left to write /p/switch.toml: free some space and run the same command again";
+        assert_eq!((said(rustix::io::Errno::NOSPC).as_str(), said(rustix::io::Errno::DQUOT).as_str()), (full, full));
+        assert!(said(rustix::io::Errno::ACCESS).starts_with("/p/switch.toml cannot be written: Permission denied"));
+    }
 }

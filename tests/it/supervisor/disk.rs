@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use jove_install::service::{LogPolicy, OnFull, ServiceSpec};
-use jove_install::supervisor::Client;
+use jove_install::supervisor::{Client, SwitchOutcome};
 
 use super::{FOREVER, Prefix, kill, until};
 
@@ -82,4 +82,22 @@ fn what_supervisors_say_is_put_aside_when_it_is_long() {
         prefix.log("supervisor").contains("keeper: the supervisor was killed").then_some(())
     });
     assert_eq!(prefix.client().status().expect("status").keeper, keeper);
+}
+
+#[test]
+fn a_switch_whose_journal_cannot_be_written_changes_nothing() {
+    let prefix = Prefix::new();
+    prefix.generation(1, vec![prefix.service("web", FOREVER)]);
+    prefix.commit(1);
+    let pid = prefix.pid("web");
+    prefix.generation(2, vec![prefix.service("web", &format!("echo two; {FOREVER}"))]);
+    // What is renamed to this name cannot take its place.
+    let journal = prefix.layout.switch();
+    fs::create_dir(&journal).expect("folder");
+    let SwitchOutcome::BackedOut { reason, .. } = prefix.switch(2) else { panic!("committed") };
+    let (begins, ends) = (format!("{} cannot be written: ", journal.display()), "; nothing was changed");
+    assert!(reason.starts_with(&begins) && reason.ends_with(ends), "{reason}");
+    assert_eq!((prefix.pid("web"), prefix.log("web").as_str()), (pid, ""));
+    fs::remove_dir(&journal).expect("remove");
+    prefix.commit(2);
 }
