@@ -280,10 +280,10 @@ fn failures_are_silent(mut life: Life, declared: &BTreeSet<String>) {
     life.sandbox.unset("JOVE_SET_REDIS__PASSWORD");
     only_services_have_them(&life);
     is_silent(&life, life.run(&["stop"]), "stop");
-    assert_eq!(holders(&life), [PathBuf::new(); 0]);
+    assert_eq!(holders(&life), Vec::<PathBuf>::new());
     is_silent(&life, life.run(&["wipe", "--yes"]), "wipe");
-    assert_eq!(holders(&life), [PathBuf::new(); 0]);
+    assert_eq!(holders(&life), Vec::<PathBuf>::new());
     is_silent(&life, life.run(&["wipe", "--data", "--yes"]), "wipe");
     assert!(!life.prefix().exists());
-    assert_eq!(holders(&life), [PathBuf::new(); 0]);
+    assert_eq!(holders(&life), Vec::<PathBuf>::new());
 }
