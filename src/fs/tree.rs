@@ -306,6 +306,7 @@ fn copy_file(source: &Path, target: &Path, executable: bool, shares: &AtomicBool
 /// # Errors
 /// What cannot be removed, by name.
 pub fn remove_tree(path: &Path) -> io::Result<()> {
+    let mut is_closed = false;
     // More than twice only if others make or remove things in it meanwhile.
     for _ in 0..8 {
         let removed = match std::fs::symlink_metadata(path) {
@@ -318,12 +319,17 @@ pub fn remove_tree(path: &Path) -> io::Result<()> {
             Err((io::ErrorKind::NotFound, _)) if path.symlink_metadata().is_err() => return Ok(()),
             Err((io::ErrorKind::PermissionDenied, error)) => {
                 loosen(path).map_err(|_| at(path)(error))?;
+                is_closed = true;
             }
-            Err((io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty, _)) => {}
+            Err((io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty, _)) => is_closed = false,
             Err((_, error)) => return Err(at(path)(error)),
         }
     }
-    Err(at(path)(io::Error::other("it cannot be removed: something keeps writing in it, or its folder is read-only")))
+    let why = match path.parent() {
+        Some(folder) if is_closed => format!("its folder {} cannot be written", folder.display()),
+        _ => "something keeps writing in it".to_owned(),
+    };
+    Err(at(path)(io::Error::other(format!("it cannot be removed: {why}"))))
 }
 
 /// Gives back the right to write in every folder of a tree.

@@ -14,6 +14,9 @@ use crate::progress::{Event, Reporter};
 use crate::state::ledger::Outside;
 use crate::state::{Identity, Registry, State, run};
 
+/// What to do where something cannot be removed.
+const AGAIN: &str = "run the same command again when that is mended";
+
 /// What would go and what would stay.
 #[derive(Debug, Clone, Serialize)]
 pub struct Outlook {
@@ -218,7 +221,8 @@ pub fn wipe(place: &Place, request: Request, report: &Reporter) -> OpResult<Outl
 
 /// Removes the run folder, and writes down what stays known without the software.
 fn close(place: &Place, identity: &Identity, state: &mut State) -> OpResult<()> {
-    run::remove(&place.layout, state, identity, &prefix::ledger(place))?;
+    run::remove(&place.layout, state, identity, &prefix::ledger(place))
+        .map_err(|error| OpError::from(error).hint(AGAIN))?;
     state.save(&place.layout)?;
     Ok(())
 }
@@ -229,7 +233,7 @@ fn temporaries(layout: &Layout) -> Vec<PathBuf> {
 }
 
 fn remove(path: &Path) -> OpResult<()> {
-    remove_tree(path).map_err(|error| at(path)(error).hint("run the same command again when that is mended"))
+    remove_tree(path).map_err(|error| OpError::failed(error.to_string()).hint(AGAIN))
 }
 
 fn remove_cache(place: &Place, request: Request) -> OpResult<()> {

@@ -44,6 +44,9 @@ pub enum RunError {
         /// Why the last attempt failed.
         source: io::Error,
     },
+    /// It cannot be removed.
+    #[error("while removing the run folder: {0}")]
+    Remove(#[source] io::Error),
     /// It cannot be made.
     #[error("while making the run folder {path}: {source}")]
     Make {
@@ -75,18 +78,14 @@ pub fn existing(layout: &Layout) -> Option<PathBuf> {
 /// # Errors
 /// If it cannot be removed; a short one that is not ours is left alone.
 pub fn remove(layout: &Layout, state: &mut State, identity: &Identity, ledger: &Ledger) -> Result<(), RunError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| RunError::Make { path, source }
-    };
     if let Some(short) = state.run.as_ref().filter(|short| is_of(short, identity)) {
         if check(short)? {
-            remove_tree(short).map_err(failed(short))?;
+            remove_tree(short).map_err(RunError::Remove)?;
         }
-        ledger.removed(WHAT, short).map_err(failed(short))?;
+        ledger.removed(WHAT, short).map_err(RunError::Remove)?;
     }
     state.run = None;
-    remove_tree(&layout.run()).map_err(failed(&layout.run()))
+    remove_tree(&layout.run()).map_err(RunError::Remove)
 }
 
 fn ensure_in(

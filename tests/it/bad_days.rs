@@ -591,6 +591,15 @@ fn a_place_that_cannot_be_written_is_named() {
     let said = life.run(&["install", "--set", "app.stop_grace=3s"]).code(1);
     assert!(said.stderr().contains(".tmp") || said.stderr().contains("app-dev"), "{}", said.text());
     life.run(&["stop"]).success();
+    assert_snapshot!(life.run(&["wipe", "--yes"]).text(), @r"
+    ------- stderr -------
+    stopping
+    removing
+    error: while removing the run folder: [HOME]/jove/app-dev/run: it cannot be removed: its folder [HOME]/jove/app-dev cannot be written
+
+    hint: run the same command again when that is mended
+    ------- exit 1 -------
+    ");
     fs_err::set_permissions(&prefix, PermissionsExt::from_mode(0o700)).expect("mode");
     life.install();
 }

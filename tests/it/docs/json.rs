@@ -174,6 +174,7 @@ prove   = ["/bin/sh", "-c", "test -s $JOVE_DUMP/words"]
 
 const PARTS: &str = "[parts.it]\nrecipe = 'words'\ntitle = 'mine'\n\
     [parts.note]\nrecipe = 'file'\nfiles = [{ template = 'note.txt', path = 'note.txt' }]\n\
+    values = { title = '${it.title}' }\n\
     [parts.report]\nrecipe = 'cron'\nat = '0 3 29 2 *'\ncommand = ['/bin/true']\n\
     [parts.tool]\nrecipe = 'step'\ncommand = ['/bin/sh', 'make.sh']\nfolder = '.'\ninputs = ['make.sh']\n";
 
