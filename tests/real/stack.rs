@@ -1,5 +1,5 @@
 //! A whole stack as an ordinary user: nginx, gunicorn, PostgreSQL, Redis, memcached, Celery, from Debian packages where the
-//! machine has apt sources. Each server is spoken to by its own client.
+//! machine has apt sources, and then from a conda channel of what was installed. Each server is spoken to by its own client.
 
 use std::path::Path;
 
@@ -11,6 +11,10 @@ use crate::walls::confined;
 
 const DEFINITION: &str = include_str!("stack/jove.toml");
 const APPLICATION: &str = include_str!("stack/app.py");
+
+/// The parts that have all software of the stack.
+const SOFTWARE: [&str; 5] =
+    ["nginx-packages", "postgresql-packages", "redis-packages", "memcached-packages", "python-packages"];
 
 fn shop() -> Option<Home> {
     let mut home = has_debian().then(Home::of_known_user).flatten()?;
@@ -44,42 +48,20 @@ fn a_site_with_all_its_servers_runs_from_packages() {
         home.own(folder);
     }
     let places = [own.as_path(), &caches, Path::new("/dev/null"), Path::new("/dev/shm")];
-    confined(&places, || lives(&home));
+    let channel = caches.join("channel");
+    confined(&places, || lives(&home, &channel));
+    lives_again(&channel);
 }
 
-/// From nothing to nothing, with only the prefix, the cache, `/dev/null` and `/dev/shm` to write to.
-fn lives(home: &Home) {
+/// From nothing to nothing, with only the prefix, the cache, `/dev/null` and `/dev/shm` to write to. What is left is a channel with
+/// its software.
+fn lives(home: &Home, channel: &Path) {
     let before = home.outside();
     home.run(&["install"]).success();
+    serves(home);
     let url = home.url(&[], "web");
-    let page = get(&url);
-    assert_eq!(page.text, "db 1 as app superuser off, redis 1, memcached kept, task 5");
-    assert_eq!(get(&format!("{url}static/site.css")).text, "body { color: green }\n");
-    home.until("a tick of the schedule", || get(&format!("{url}ticks")).text == "ticks True");
-
-    // Every server by its own client, and nobody without a password.
-    let told = |part: &str, command: &[&str]| {
-        let said = home.run(&[&["run", part, "--"], command].concat());
-        format!("{}{}", said.stdout(), said.stderr())
-    };
     let status = home.status(&[]);
     let prefix = status["prefix"].as_str().unwrap();
-    let (socket, database) = (format!("{prefix}/run/cache/redis.sock"), format!("--host={prefix}/run/db"));
-    assert!(told("cache", &["redis-cli", "-s", &socket, "get", "visits"]).contains('1'));
-    assert!(
-        told("cache", &["env", "-u", "REDISCLI_AUTH", "redis-cli", "-s", &socket, "get", "visits"]).contains("NOAUTH")
-    );
-    assert!(
-        told(
-            "db",
-            &["psql", &database, "--username=app", "--tuples-only", "--command=select count(*) from visits", "shop"]
-        )
-        .contains('1')
-    );
-    assert!(
-        told("db", &["env", "-u", "PGPASSWORD", "psql", "--no-password", &database, "--username=app", "shop"])
-            .contains("no password supplied")
-    );
 
     // Killed, it comes back with its data; stopped, it leaves nothing that runs.
     kill(&home.service(&[], "db")["pid"]);
@@ -107,12 +89,80 @@ fn lives(home: &Home) {
     let page = get(&url).text;
     assert!(page.starts_with("db 6 as app") && page.ends_with("memcached kept, task 5"), "{page}");
 
-    takes_new_passwords_of_superusers(home, &database);
+    takes_new_passwords_of_superusers(home, &format!("--host={prefix}/run/db"));
     assert!(get(&url).text.contains(" as app superuser off"), "{:?}", get(&url));
 
+    home.run(&[&["pack", "--channel", channel.to_str().unwrap()], &SOFTWARE[..]].concat()).success();
     home.run(&["wipe", "--data", "--yes"]).success();
     assert_eq!(shared_memory(home), [""; 0]);
     assert_eq!(before.changes(&home.outside()), "");
+}
+
+/// The same definition in the home of another user, who has neither Debian packages nor a Python: all is in the channel, which is
+/// only read.
+fn lives_again(channel: &Path) {
+    let Some(mut home) = shop() else { return };
+    let own = home.path("channel");
+    std::fs::rename(channel, &own).unwrap();
+    home.without_python();
+    let sources = format!("[sources]\norder = ['conda']\n[sources.conda]\nchannels = ['{}']\n", own.display());
+    home.write(home.home().join(".config/jove/config.toml"), sources);
+    let parts: String = SOFTWARE.map(|part| format!("[parts.{part}]\nconda = ['{part}']\n")).concat();
+    home.write("jove.local.toml", format!("[parts.env]\nprovider = 'conda'\n{parts}"));
+    let before = home.outside();
+    home.run(&["install"]).success();
+    serves(&home);
+    runs_nothing_of_the_machine(&home);
+    home.run(&["verify"]).code(0);
+    assert_eq!(home.run(&["install", "--json"]).success().json()["changed"], serde_json::json!([]));
+    home.wipe(&[]);
+    assert_eq!(shared_memory(&home), [""; 0]);
+    let lock = home.folder().join("jove.lock");
+    assert_eq!(before.changes(&home.outside().without(&lock)), "");
+}
+
+/// Every service is a program of the store.
+fn runs_nothing_of_the_machine(home: &Home) {
+    let status = home.status(&[]);
+    let store = Path::new(status["prefix"].as_str().unwrap()).join("store");
+    let services = status["services"].as_array().unwrap();
+    // What is done, as steps are, has no process.
+    let running = services.iter().filter_map(|service| service["pid"].as_i64());
+    let programs: Vec<_> = running.map(|pid| std::fs::read_link(format!("/proc/{pid}/exe")).unwrap()).collect();
+    assert!(programs.len() >= 7 && programs.iter().all(|program| program.starts_with(&store)), "{programs:?}");
+}
+
+/// Every server of a fresh installation answers, by way of the site and to its own client, and nobody without a password.
+fn serves(home: &Home) {
+    let url = home.url(&[], "web");
+    let page = get(&url);
+    assert_eq!(page.text, "db 1 as app superuser off, redis 1, memcached kept, task 5");
+    assert_eq!(get(&format!("{url}static/site.css")).text, "body { color: green }\n");
+    assert_eq!(get(&format!("{}well", home.url(&[], "page"))).text, "well");
+    home.until("a tick of the schedule", || get(&format!("{url}ticks")).text == "ticks True");
+
+    let told = |part: &str, command: &[&str]| {
+        let said = home.run(&[&["run", part, "--"], command].concat());
+        format!("{}{}", said.stdout(), said.stderr())
+    };
+    let status = home.status(&[]);
+    let prefix = status["prefix"].as_str().unwrap();
+    let (socket, database) = (format!("{prefix}/run/cache/redis.sock"), format!("--host={prefix}/run/db"));
+    assert!(told("cache", &["redis-cli", "-s", &socket, "get", "visits"]).contains('1'));
+    assert!(
+        told("cache", &["env", "-u", "REDISCLI_AUTH", "redis-cli", "-s", &socket, "get", "visits"]).contains("NOAUTH")
+    );
+    assert!(
+        told(
+            "db",
+            &["psql", &database, "--username=app", "--tuples-only", "--command=select count(*) from visits", "shop"]
+        )
+        .contains('1')
+    );
+    assert!(
+        told("db", &["env", "-u", "PGPASSWORD", "psql", "--no-password", &database, "--username=app", "shop"])
+            .contains("no password supplied")
+    );
 }
 
 /// What is rotated opens the database after the next run, and what was before opens nothing any more.
