@@ -1,14 +1,21 @@
 #!/bin/sh
 # Builds jove-install and runs it with the given arguments:
 #
-#     ./bootstrap.sh -p demo          build, install and start the demo
-#     ./bootstrap.sh --install        build, and put the program into ~/.local/bin
+#     ./bootstrap.sh -p demo              build, install and start the demo
+#     ./bootstrap.sh --install            build, and put the program into ~/.local/bin
 #     ./bootstrap.sh --install -p demo    both
+#     ./bootstrap.sh --help               these words; `./bootstrap.sh VERB --help` gives the program's
 #
 # Needs Rust (cargo) and a C compiler, nothing else, and never root. The first build takes some minutes, later ones seconds.
+#
+# The build stays in `target/` beside this file (CARGO_TARGET_DIR for another place), what cargo fetched for it in ~/.cargo, and
+# with --install the program in ~/.local/bin. No `wipe` touches these: they belong to no installation.
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
+
+# The words above.
+usage() { sed -n '2,/^set /{s/^# \{0,1\}//;/^set /!p;}' "$0"; }
 
 fail() {
     say "bootstrap.sh: $1"
@@ -59,13 +66,20 @@ install_program() {
 main() {
     here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
     target="${CARGO_TARGET_DIR:-$here/target}"
-    case "$target" in /*) ;; *) target="$here/$target" ;; esac
+    # Of a relative one cargo thinks as a shell does.
+    case "$target" in /*) ;; *) target="$PWD/$target" ;; esac
     binary="$target/release/jove-install"
     wanted=no
-    if [ "${1:-}" = "--install" ]; then
-        wanted=yes
-        shift
-    fi
+    case "${1:-}" in
+        -h | --help)
+            usage
+            exit 0
+            ;;
+        --install)
+            wanted=yes
+            shift
+            ;;
+    esac
     check_tools
     build
     if [ "$wanted" = yes ]; then

@@ -277,10 +277,11 @@ fn remedy(said: &str) -> String {
     if said.contains("Network connectivity is disabled") || said.contains("network was disabled") {
         return "the versions are not known without the network: run once without --offline".to_owned();
     }
-    if ["error sending request", "tcp connect error", "dns error", "Failed to fetch", "timed out"]
-        .iter()
-        .any(|word| said.contains(word))
-    {
+    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    if says(&["Received some unexpected JSON", "Received some unexpected HTML", "`Content-Type`"]) {
+        return "what answers there is no package index: check the index of pip.conf or uv.toml and the proxy variables, or try again later".to_owned();
+    }
+    if says(&["error sending request", "tcp connect error", "dns error", "Failed to fetch", "timed out"]) {
         return "the package index cannot be reached: check the network, the proxy variables and the index of pip.conf or uv.toml".to_owned();
     }
     if said.contains("Requires-Python") || said.contains("Python>=") || said.contains("Python<") {
@@ -315,6 +316,7 @@ mod tests {
             ("hint: Wheels are required for `docopt` because building", "build = [\"docopt\"]"),
             ("Because nosuch was not found in the package registry and", "spelling"),
             ("cause: error sending request for url", "cannot be reached"),
+            ("error: Received some unexpected JSON from", "no package index"),
             ("cause: Network connectivity is disabled, but", "without --offline"),
             ("you require a<1 and a>2", "loosen"),
         ];

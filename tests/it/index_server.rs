@@ -4,7 +4,10 @@
 //! it, knows `Range` and `HEAD`, and remembers what it was asked for.
 #![allow(dead_code, reason = "not every test needs every ability")]
 
+// By path, so that `tests/real` finds them, too, which takes this file by its path.
+#[path = "index_server/answer.rs"]
 mod answer;
+#[path = "index_server/wheel.rs"]
 mod wheel;
 
 use std::io::{BufRead, BufReader, Write};
@@ -56,6 +59,7 @@ struct Shared {
 pub struct IndexServer {
     address: SocketAddr,
     shared: Arc<Shared>,
+    wheels: Arc<Vec<wheel::Built>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -67,18 +71,28 @@ impl IndexServer {
         let address = listener.local_addr().expect("bound");
         let shared = Arc::new(Shared::default());
         let wheels: Arc<Vec<wheel::Built>> = Arc::new(wheels.into_iter().map(Wheel::build).collect());
-        let inside = Arc::clone(&shared);
+        let (inside, served) = (Arc::clone(&shared), Arc::clone(&wheels));
         let thread = thread::spawn(move || {
             for stream in listener.incoming().filter_map(Result::ok) {
                 if *lock(&inside.stopped) {
                     return;
                 }
-                let (shared, wheels) = (Arc::clone(&inside), Arc::clone(&wheels));
+                let (shared, wheels) = (Arc::clone(&inside), Arc::clone(&served));
                 // A client that goes away is no concern of the server.
                 thread::spawn(move || drop(serve(&stream, &shared, &wheels)));
             }
         });
-        Self { address, shared, thread: Some(thread) }
+        Self { address, shared, wheels, thread: Some(thread) }
+    }
+
+    /// The address of a project's first file, and its sha256.
+    ///
+    /// # Panics
+    /// If there is no such project.
+    #[must_use]
+    pub fn file(&self, project: &str) -> (String, String) {
+        let wheel = self.wheels.iter().find(|wheel| wheel.project == project).expect("a project");
+        (format!("http://{}/files/{}", self.address, wheel.file), wheel.sha256.clone())
     }
 
     /// The address of the index, for `index-url`.
@@ -169,4 +183,5 @@ fn fault_of(shared: &Shared, path: &str) -> Option<Fault> {
 }
 
 #[cfg(test)]
+#[path = "index_server/tests.rs"]
 mod tests;

@@ -7,6 +7,7 @@
 mod architecture;
 mod bad_days;
 mod boot;
+mod bootstrap;
 mod canary;
 mod certificate;
 mod conda;
@@ -28,6 +29,7 @@ mod quotes;
 mod sandbox;
 mod serve;
 mod services;
+mod shared_cache;
 mod source;
 mod standalone;
 mod supervisor;

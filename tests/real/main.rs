@@ -14,6 +14,8 @@ mod demo;
 mod dev;
 mod guide;
 mod home;
+#[path = "../it/index_server.rs"]
+mod index_server;
 mod letters;
 #[path = "../it/markdown.rs"]
 mod markdown;
@@ -23,6 +25,7 @@ mod packages;
 mod processes;
 mod production;
 mod python;
+mod resolving;
 #[path = "../it/sandbox.rs"]
 mod sandbox;
 mod servers;
