@@ -1,9 +1,12 @@
 //! Real software through a channel of one's own: packed from Debian packages, installed by the program and by another client
 //! of conda.
 
+use std::path::Path;
+
 use crate::home::{Home, has_debian};
 
 const READER: &str = include_str!("conda/reader.py");
+const CLIENT: &str = include_str!("../recipes/wps_client.py");
 
 const MAKER: &str = "name = 'maker'\n\
     [parts.server]\nrecipe = 'packages'\nprovider = 'deb'\ndeb = ['nginx']\ndeb_without = ['iproute2']\nprograms = ['nginx']\n\
@@ -144,6 +147,24 @@ fn conda_and_python_index_packages_are_one_environment() {
         said.stderr()
     );
     assert_eq!(home.run(&["run", "env", "--", "certifi-say"]).success().stdout(), "idna True\n");
+    a_demo_takes_its_python_from(&channel, home);
+}
+
+/// The demonstration of a user whose machine has no Python, but who has a channel that has one.
+fn a_demo_takes_its_python_from(channel: &Path, mut home: Home) {
+    home.without_python();
+    home.enter("../nothing");
+    let client = home.write("../wps_client.py", CLIENT).display().to_string();
+    let sources = format!("[sources]\norder = ['conda']\n[sources.conda]\nchannels = ['{}']\n", channel.display());
+    home.write(home.home().join(".config/jove/config.toml"), sources);
+    let said = home.run(&["install", "-p", "demo"]).success();
+    assert!(said.stderr().contains("software of this prefix comes from conda"), "{}", said.stderr());
+    let asked = format!("{}wps", home.url(&["-p", "demo"], "wps"));
+    let spoke = home.run(&["run", "env", "-p", "demo", "--", "python", &client, &asked]).success();
+    assert_eq!(spoke.stdout().lines().filter(|line| line.starts_with("ok: ")).count(), 16, "{}", spoke.stdout());
+    home.run(&["verify", "-p", "demo"]).success();
+    home.run(&["wipe", "-p", "demo", "--data", "--yes"]).success();
+    assert!(!home.home().join("jove/demo").exists());
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Two installs of one lock and state at one path, each with a past and surroundings of its own, make the same bytes.
+//! Two installs of one lock and state at one path, each with a past and surroundings of its own, make the same bytes: of Debian
+//! packages, of Python's, and of those that were packed into a conda channel, which are the same then, too.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -26,6 +27,29 @@ recipe    = "nginx"
 locations = { "/" = "http://${app.address}" }
 "#;
 
+/// What is packed of it.
+const PACKED: [&str; 2] = ["python-packages", "nginx-packages"];
+
+/// The same software, and a Python environment on it, from the channel that it is packed into.
+const OF_CHANNEL: &str = r#"
+[parts.interpreter]
+recipe         = "packages"
+provider       = "conda"
+conda          = ["python-packages"]
+conda_channels = ["CHANNEL"]
+programs       = ["python3"]
+[parts.server]
+recipe         = "packages"
+provider       = "conda"
+conda          = ["nginx-packages"]
+conda_channels = ["CHANNEL"]
+programs       = ["nginx"]
+[parts.other]
+recipe   = "python"
+software = "${interpreter}"
+pypi     = ["flask"]
+"#;
+
 /// What else of a process's surroundings could find its way into a file.
 struct Surroundings<'a> {
     umask: &'a str,
@@ -34,20 +58,31 @@ struct Surroundings<'a> {
 }
 
 fn install(home: &mut Home, around: &Surroundings<'_>, more: &[&str]) -> Output {
+    run(home, around, &[&["install", "--no-start", "--jobs", around.jobs], more].concat())
+}
+
+/// Each file of the channel that is packed. Who may enter its folders is for the user's mask to say.
+fn pack(home: &mut Home, around: &Surroundings<'_>, channel: &Path) -> BTreeMap<PathBuf, String> {
+    run(home, around, &[&["pack", "--channel", channel.to_str().unwrap()], &PACKED[..]].concat()).success();
+    let mut content = content(channel);
+    content.retain(|path, _| channel.join(path).is_file());
+    content
+}
+
+fn run(home: &mut Home, around: &Surroundings<'_>, arguments: &[&str]) -> Output {
     for (name, value) in around.vars {
         home.set(name, value);
     }
     let program = home.command(&[]).get_program().to_owned();
     let mut command = home.other("/bin/sh");
     command.arg("-c").arg(format!("umask {} && exec \"$0\" \"$@\"", around.umask)).arg(program);
-    command.args(["install", "--no-start", "--jobs", around.jobs]).args(more);
+    command.args(arguments);
     home.finish(command, b"")
 }
 
-/// Each thing in a store by its path: kind, mode and content. Times are no part of it.
-fn store(home: &Home) -> BTreeMap<PathBuf, String> {
-    let root = home.home().join("jove/same-dev/store");
-    let entries = walkdir::WalkDir::new(&root).into_iter().map(Result::unwrap);
+/// Each thing in a folder by its path: kind, mode and content. Times are no part of it.
+fn content(root: &Path) -> BTreeMap<PathBuf, String> {
+    let entries = walkdir::WalkDir::new(root).into_iter().map(Result::unwrap);
     let row = |path: &Path| {
         let meta = path.symlink_metadata().unwrap();
         let content = match (meta.is_symlink(), meta.is_dir()) {
@@ -57,9 +92,21 @@ fn store(home: &Home) -> BTreeMap<PathBuf, String> {
         };
         format!("{:o} {} {content}", meta.permissions().mode(), if meta.is_file() { meta.nlink() } else { 0 })
     };
-    // The store's own folder is none of its objects.
+    // A store's own folder is none of its objects.
     let entries = entries.filter(|entry| entry.depth() > 0);
-    entries.map(|entry| (entry.path().strip_prefix(&root).unwrap().to_owned(), row(entry.path()))).collect()
+    entries.map(|entry| (entry.path().strip_prefix(root).unwrap().to_owned(), row(entry.path()))).collect()
+}
+
+/// Another home at the same path: with the files that were fetched, and nothing that was made of them.
+fn becomes_another(home: &Home) {
+    let aside = home.path("first");
+    std::fs::rename(home.home(), &aside).unwrap();
+    let cache = home.cache();
+    for folder in [home.home(), home.home().join(".cache"), cache.clone()] {
+        std::fs::create_dir(&folder).unwrap();
+        home.own(&folder);
+    }
+    std::fs::rename(aside.join(".cache/jove-install/files"), cache.join("files")).unwrap();
 }
 
 #[test]
@@ -73,19 +120,17 @@ fn two_homes_at_one_path_get_the_same_bytes() {
         jobs: "1",
     };
     install(&mut home, &first, &[]).success();
-    let one = store(&home);
+    let channel = home.folder().join("channel");
+    let packed = pack(&mut home, &first, &channel);
+    let definition = format!("{DEFINITION}{}", OF_CHANNEL.replace("CHANNEL", channel.to_str().unwrap()));
+    home.write("jove.toml", &definition);
+    install(&mut home, &first, &[]).success();
+    let store = home.home().join("jove/same-dev/store");
+    let one = content(&store);
     let (lock, state) = (home.read("jove.lock"), home.home().join("jove/same-dev/state.toml"));
     let state = std::fs::read(state).unwrap();
 
-    // The other home: the files that were fetched, and nothing that was made of them.
-    let aside = home.path("first");
-    std::fs::rename(home.home(), &aside).unwrap();
-    let cache = home.cache();
-    for folder in [home.home(), home.home().join(".cache"), cache.clone()] {
-        std::fs::create_dir(&folder).unwrap();
-        home.own(&folder);
-    }
-    std::fs::rename(aside.join(".cache/jove-install/files"), cache.join("files")).unwrap();
+    becomes_another(&home);
     let second = Surroundings {
         umask: "077",
         vars: [
@@ -103,13 +148,13 @@ fn two_homes_at_one_path_get_the_same_bytes() {
         "name = 'same'\n[parts.cache]\nrecipe = 'redis'\nmax_memory = '1MiB'\n[parts.old]\nrecipe = 'memcached'\n",
     );
     install(&mut home, &second, &[]).success();
-    home.write("jove.toml", DEFINITION);
+    home.write("jove.toml", &definition);
     home.write("jove.lock", &lock);
     let place = home.home().join("jove/same-dev/state.toml");
     std::fs::write(&place, &state).unwrap();
     install(&mut home, &second, &["--locked"]).success();
     assert_eq!(std::fs::read(&place).unwrap(), state, "nothing was allotted anew");
-    let mut other = store(&home);
+    let mut other = content(&store);
 
     // The past has objects of its own; what both have is the same, and nothing is missing.
     other.retain(|path, _| path.iter().next().is_some_and(|object| one.contains_key(Path::new(object))));
@@ -126,5 +171,8 @@ fn two_homes_at_one_path_get_the_same_bytes() {
         &differences[..differences.len().min(8)]
     );
     assert_eq!(one.len(), other.len());
-    assert!(one.len() > 3000, "{}", one.len());
+    assert!(one.len() > 9000, "{}", one.len());
+    let again = home.folder().join("other-channel");
+    assert_eq!(packed, pack(&mut home, &second, &again));
+    assert_eq!(packed.keys().filter(|path| path.extension().is_some_and(|end| end == "conda")).count(), PACKED.len());
 }
