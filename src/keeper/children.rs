@@ -18,7 +18,7 @@ use super::mark::{self, Tree};
 use super::message::{ChildRecord, Spawn};
 use super::notice::{self, Ear};
 use super::task::Keeper;
-use super::{KeeperError, fifo, group, limit, proc};
+use super::{KeeperError, fifo, group, limit, proc, room};
 use crate::sandbox::Ruleset;
 use crate::service::Exit;
 
@@ -203,7 +203,7 @@ impl Keeper {
                 group::remove(folder);
             }
         }
-        let made = made?;
+        let made = made.map_err(|error| room::explained(error, &child.argv, &child.vars))?;
         if !made.is_grouped
             && let Some(folder) = lease.group.take()
         {

@@ -29,6 +29,7 @@ pub mod mark;
 pub mod message;
 mod notice;
 pub mod proc;
+mod room;
 mod signal;
 mod socket;
 mod supervisor;

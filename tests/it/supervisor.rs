@@ -6,6 +6,7 @@ mod endurance;
 mod limits;
 mod migration;
 mod notify;
+mod oddity;
 mod orders;
 mod output;
 mod overlap;

@@ -3,7 +3,8 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::FileTypeExt as _;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::time::Duration;
 
 use jove_install::service::{Probe, ProbeKind, Restart, RestartPolicy, ServiceSpec};
@@ -235,6 +236,40 @@ fn a_socket_that_is_removed_or_replaced_comes_back() {
     prefix.stop(&[]);
     assert_eq!(prefix.client().shutdown(&mut |_| {}).expect("shutdown"), Outcome::Done);
     assert!(!path.exists());
+}
+
+#[test]
+fn what_others_left_where_the_socket_is_to_be_makes_room() {
+    let leavings: [&dyn Fn(&Path); 2] = [
+        &|path| fs::write(path, "not ours").expect("write"),
+        // Its file stays when whoever listened has ended.
+        &|path| drop(UnixListener::bind(path).expect("bind")),
+    ];
+    for leave in leavings {
+        let prefix = Prefix::new();
+        fs::create_dir_all(prefix.layout.run()).expect("run");
+        let path = prefix.layout.run().join("control.sock");
+        leave(&path);
+        a_web_and_more(&prefix);
+        assert!(fs::symlink_metadata(&path).expect("facts").file_type().is_socket());
+        assert_eq!(prefix.status("web").state, ServiceState::Ready);
+    }
+}
+
+/// A folder may hold something: it is named, and left to whoever made it.
+#[test]
+fn a_folder_where_the_socket_is_to_be_is_named() {
+    let prefix = Prefix::new();
+    let path = prefix.layout.run().join("control.sock");
+    fs::create_dir_all(&path).expect("folder");
+    let error = Client::ensure(&prefix.layout, Path::new(env!("CARGO_BIN_EXE_jove-install"))).expect_err("no socket");
+    let said = error.to_string();
+    let log = prefix.layout.log().join("supervisor.log");
+    assert!(said.contains(&log.display().to_string()), "{said}");
+    let shown = fs::read_to_string(log).expect("log");
+    assert!(shown.contains(&format!("`{}`", path.display())), "{shown}");
+    fs::remove_dir(&path).expect("remove");
+    a_web_and_more(&prefix);
 }
 
 #[test]
