@@ -38,13 +38,15 @@ impl Lowering<'_> {
         spec.command = spec.command.iter().map(&mut place).collect();
         spec.on_failed = spec.on_failed.iter().map(&mut place).collect();
         spec.vars = spec.vars.iter().map(|(name, text)| (name.clone(), place(text))).collect();
-        for path in spec.watch.iter_mut().chain([&mut spec.folder]).chain(&mut spec.folders) {
+        let reads = spec.reads.iter_mut().flatten();
+        for path in spec.watch.iter_mut().chain([&mut spec.folder]).chain(&mut spec.folders).chain(reads) {
             *path = marked_path(&place(&text_of_path(path)));
         }
         for probe in spec.ready.iter_mut().chain(spec.live.iter_mut().map(|live| &mut live.probe)) {
             place_probe(probe, &mut place);
         }
-        spec.reads = spec.writes.is_some().then(|| self.sight(part, &spec));
+        let own = spec.reads.take().into_iter().flatten();
+        spec.reads = spec.writes.is_some().then(|| own.chain(self.sight(part, &spec)).collect());
         spec.secret_files = files;
         spec.conf = conf.into_iter().filter(|file| named.contains(&file.link)).collect();
         spec

@@ -271,6 +271,7 @@ fn each_written(recipe: &Recipe, each: &mut impl FnMut(&Written)) {
             &form.timeout,
             &form.limits,
             &form.writes,
+            &form.reads,
             &form.log,
             &form.on_failed,
         ];

@@ -116,6 +116,7 @@ fn seen_by(main: Option<&ServiceForm>, verb: DataVerb, origin: &Origin) -> Servi
         folders: of(|main| &main.folders),
         limits: of(|main| &main.limits),
         writes: of(|main| &main.writes),
+        reads: of(|main| &main.reads),
         ..ServiceForm::bare(origin)
     }
 }

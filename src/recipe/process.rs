@@ -101,6 +101,7 @@ pub(super) fn service_form(
         stop: fields.take("stop"),
         limits: fields.take("limits"),
         writes: fields.take("writes"),
+        reads: fields.take("reads"),
         log: fields.take("log"),
         on_failed: fields.take("on_failed"),
         when: when(&mut fields),

@@ -244,6 +244,8 @@ pub struct ServiceForm {
     pub limits: Option<Written>,
     /// The only places where it may write.
     pub writes: Option<Written>,
+    /// What it must be able to read then.
+    pub reads: Option<Written>,
     /// How its output is kept.
     pub log: Option<Written>,
     /// The command that tells somebody when it is given up.
@@ -282,6 +284,7 @@ impl ServiceForm {
             timeout: None,
             limits: None,
             writes: None,
+            reads: None,
             log: None,
             on_failed: None,
             when: When::default(),

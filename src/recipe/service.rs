@@ -123,7 +123,7 @@ impl Evaluator<'_, '_> {
             timeout: serving.timeout,
             limits: serving.limits,
             writes: serving.writes,
-            reads: None,
+            reads: serving.reads,
         })
     }
 

@@ -30,6 +30,7 @@ pub(super) struct Serving {
     pub timeout: Option<Duration>,
     pub limits: Limits,
     pub writes: Option<Vec<PathBuf>>,
+    pub reads: Option<Vec<PathBuf>>,
 }
 
 impl Evaluator<'_, '_> {
@@ -48,6 +49,7 @@ impl Evaluator<'_, '_> {
             }
             Some(_) | None => Ok(None),
         };
+        let reads = form.reads.as_ref().map(|_| self.path_list(place, form.reads.as_ref())).transpose();
         let (listens, sockets, (reload, reload_shows)) = (listens?, sockets?, reload?);
         if let (false, Some(written)) = (sockets.is_none(), &form.listens.as_ref().or(form.sockets.as_ref())) {
             self.can_be_shared(place, sockets, &listens, written)?;
@@ -62,6 +64,7 @@ impl Evaluator<'_, '_> {
             timeout: timeout?,
             limits: limits?,
             writes: writes?,
+            reads: reads?,
         })
     }
 

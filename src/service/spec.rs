@@ -114,8 +114,8 @@ pub struct ServiceSpec {
     /// The only places where its processes may write, where the kernel can see to that (Landlock); `None` for no such limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub writes: Option<Vec<PathBuf>>,
-    /// With `writes`: the data folders of other parts that it may read; all the others, and what is in `run/` of others, are hidden
-    /// from it. `None` hides no more than the prefix's secrets.
+    /// With `writes`: the data folders of other parts that it may read, and what its recipe says that it reads; all other data
+    /// folders, and what is in `run/` of others, are hidden from it. `None` hides no more than the prefix's secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reads: Option<Vec<PathBuf>>,
 }

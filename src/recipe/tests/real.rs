@@ -97,6 +97,24 @@ fn a_relative_folder_of_the_web_server_is_the_projects() {
     assert!(text.contains("alias \"/srv/far/\";") && text.contains("proxy_pass http://127.0.0.1:5000;"), "{text}");
 }
 
+/// A process reads what was there when it was started, so that a reload would not do.
+#[test]
+fn a_web_server_is_another_one_with_a_certificate_elsewhere() {
+    let web = |place: &str| {
+        let folder = tempfile::tempdir().expect("folder");
+        let text = format!(
+            "[parts.web]\nrecipe = 'nginx'\ntls = 'files'\ntls_port = 8443\nscheme = 'https'\ncertificate = '/{place}/c.pem'\nkey = '/tls/k.pem'\nwrites = []\n"
+        );
+        fs_err::write(folder.path().join("jove.toml"), text).expect("project");
+        let (stack, _) = install("dev", Some(folder.path().to_owned())).unwrap_or_else(|wrong| panic!("{wrong}"));
+        stack.parts["web"].services.iter().find(|spec| spec.name.as_str() == "web").expect("it").clone()
+    };
+    let before = web("tls");
+    assert_eq!(before.reads, Some(["/tls/c.pem", "/tls/k.pem"].map(PathBuf::from).into()), "and not what is not said");
+    assert_eq!(web("tls").digest(), before.digest());
+    assert_ne!(web("later").digest(), before.digest());
+}
+
 /// But for this program itself, which works on the whole installation, and for what is a user's own.
 #[test]
 fn in_production_every_server_and_job_is_confined() {
