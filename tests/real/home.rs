@@ -203,6 +203,24 @@ impl Home {
         assert_eq!(format!("{:?}", self.processes()), "[]");
     }
 
+    /// Kills everything at once, as when the machine breaks down: nobody is left to clear up.
+    pub fn breaks_down(&self) {
+        // Who is stopped first cannot start another.
+        let mut stopped = std::collections::BTreeSet::new();
+        self.until("all to stand still", || {
+            let processes = self.processes();
+            let fresh: Vec<i32> = processes.iter().map(|one| one.pid).filter(|pid| stopped.insert(*pid)).collect();
+            for pid in &fresh {
+                let _ = kill_process(Pid::from_raw(*pid).unwrap(), Signal::STOP);
+            }
+            fresh.is_empty()
+        });
+        for process in self.processes() {
+            kill(&process.pid.into());
+        }
+        self.until("the end of all", || self.processes().is_empty());
+    }
+
     /// Waits until something holds.
     #[track_caller]
     pub fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {

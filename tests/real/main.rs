@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics where something is not as it should be")]
 
+mod bad_days;
 mod browser;
 mod canary;
 mod closure;

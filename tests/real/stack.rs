@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use jove_install::service::DataVerb;
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::home::{Home, get, has_debian, kill};
 use crate::walls::confined;
@@ -221,19 +220,7 @@ fn shared_memory_of_a_database_that_was_killed_goes_with_it() {
     home.write("jove.toml", "name = 'shop'\n[parts.db]\nrecipe = 'postgresql'\n");
     home.run(&["install"]).success();
     assert_ne!(shared_memory(&home), [""; 0]);
-    // All at once, as by a crash of the machine: nobody is left to clear up. Who is stopped first cannot start another.
-    let mut stopped = std::collections::BTreeSet::new();
-    home.until("all to stand still", || {
-        let fresh: Vec<i32> = home.processes().iter().map(|one| one.pid).filter(|pid| stopped.insert(*pid)).collect();
-        for pid in &fresh {
-            let _ = kill_process(Pid::from_raw(*pid).unwrap(), Signal::STOP);
-        }
-        fresh.is_empty()
-    });
-    for process in home.processes() {
-        kill(&serde_json::json!(process.pid));
-    }
-    home.until("the end of all", || home.processes().is_empty());
+    home.breaks_down();
     assert_ne!(shared_memory(&home), [""; 0]);
     home.run(&["wipe", "--data", "--yes"]).success();
     assert_eq!(shared_memory(&home), [""; 0]);
