@@ -20,6 +20,7 @@ mod index_server;
 mod letters;
 #[path = "../it/markdown.rs"]
 mod markdown;
+mod migration;
 mod nginx;
 mod own_python;
 mod packages;

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::browser::Browser;
 use crate::home::{Home, get, has_debian, kill};
+use crate::migration;
 
 const CLIENT: &str = include_str!("../recipes/wps_client.py");
 const ASK: &str = include_str!("production/ask.py");
@@ -245,6 +246,7 @@ fn a_django_project_lives_in_production() {
 
     a_person_sends_a_note(&home, &url);
     is_updated_or_not_at_all(&home, &url);
+    migration::goes_wrong_and_leaves_no_trace(&home, &url);
     stage_stands_beside(&home, &url);
     comes_back_from_a_dump(&home, &url);
     comes_back_after_a_wipe(&home, &url);
@@ -274,7 +276,7 @@ fn a_person_sends_a_note(home: &Home, url: &str) {
 
 /// A file is uploaded, and the worker of that edition finds its words.
 #[track_caller]
-fn is_counted_by(home: &Home, place: &[&str], url: &str, edition: &str) {
+pub fn is_counted_by(home: &Home, place: &[&str], url: &str, edition: &str) {
     let words = format!("{edition} by a program");
     let file = home.write("upload/program.txt", &words);
     let upload = format!("{url}upload {}", file.display());
@@ -289,7 +291,7 @@ fn is_counted_by(home: &Home, place: &[&str], url: &str, edition: &str) {
     assert_eq!(last, expected.as_str());
 }
 
-fn edit(home: &Home, from: &str, to: &str) {
+pub fn edit(home: &Home, from: &str, to: &str) {
     edit_file(home, "urls.py", from, to);
 }
 
