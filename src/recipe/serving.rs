@@ -10,8 +10,8 @@ use crate::recipe::schema::{OptionType, ServiceForm, Written};
 use crate::recipe::service::{signal, signals, span};
 use crate::recipe::stack::OptionValue;
 use crate::recipe::table::Table;
-use crate::service::group::Totals;
-use crate::service::limit::Resource;
+use crate::service::group::{self, Totals};
+use crate::service::limit::{self, Resource};
 use crate::service::socket::Address;
 use crate::service::{Limits, Need, ReloadShows, ServiceSpec, Sockets};
 use crate::text::Text;
@@ -51,8 +51,8 @@ impl Evaluator<'_, '_> {
         };
         let reads = form.reads.as_ref().map(|_| self.path_list(place, form.reads.as_ref())).transpose();
         let (listens, sockets, (reload, reload_shows)) = (listens?, sockets?, reload?);
-        if let (false, Some(written)) = (sockets.is_none(), &form.listens.as_ref().or(form.sockets.as_ref())) {
-            self.can_be_shared(place, sockets, &listens, written)?;
+        if let (Err(said), Some(written)) = (sockets.check(&listens), form.listens.as_ref().or(form.sockets.as_ref())) {
+            return Err(self.say(place, Diagnostic::error(said).at(&written.1, "")));
         }
         Ok(Serving {
             overlap: overlap?.unwrap_or(!sockets.is_none()) && !sockets.is_none(),
@@ -83,28 +83,6 @@ impl Evaluator<'_, '_> {
             }
         }
         if is_failed { Err(Failed) } else { Ok(listens) }
-    }
-
-    /// Whether several processes can serve what is listened on.
-    fn can_be_shared(
-        &mut self,
-        place: &Place<'_>,
-        sockets: Sockets,
-        listens: &[String],
-        written: &Written,
-    ) -> Result<(), Failed> {
-        let wrong = |text: &String| match text.parse::<Address>() {
-            Ok(Address::Unix(_)) if !sockets.are_held() => Some(format!(
-                "`{text}` cannot be listened on by two processes that open it themselves: `reuse-port` is for TCP alone"
-            )),
-            Ok(_) => None,
-            Err(wrong) => Some(wrong.to_string()),
-        };
-        let said = match listens {
-            [] => Some("`sockets` says how a service comes by its sockets, but `listens` says no address".to_owned()),
-            listens => listens.iter().find_map(wrong),
-        };
-        said.map_or(Ok(()), |said| Err(self.say(place, Diagnostic::error(said).at(&written.1, ""))))
     }
 
     fn sockets(&mut self, place: &Place<'_>, written: Option<&Written>) -> Result<Sockets, Failed> {
@@ -212,12 +190,13 @@ impl Table {
             }
         }
         limits.total = self.totals()?;
-        limits.nice = self.bounded("nice", -20..=19)?;
-        limits.oom = self.bounded("oom", -1000..=1000)?;
+        limits.nice = self.bounded("nice", limit::NICE)?;
+        limits.oom = self.bounded("oom", limit::OOM)?;
         if let Some(word) = self.plain("umask")? {
-            let mask = u32::from_str_radix(&word, 8).ok().filter(|mask| *mask <= 0o777);
-            limits.umask =
-                Some(mask.ok_or_else(|| format!("`umask` of `limits` must be like `\"027\"`, but is `{word}`"))?);
+            limits.umask = Some(
+                limit::umask(&word)
+                    .ok_or_else(|| format!("`umask` of `limits` must be like `\"027\"`, but is `{word}`"))?,
+            );
         }
         Ok(limits)
     }
@@ -233,8 +212,8 @@ impl Table {
         };
         Ok(Totals {
             memory,
-            cpu: positive(self.bounded("total_cpu", 1..=1_000_000)?),
-            processes: positive(self.bounded("total_processes", 1..=4_000_000)?),
+            cpu: positive(self.bounded("total_cpu", group::TOTAL_CPU)?),
+            processes: positive(self.bounded("total_processes", group::TOTAL_PROCESSES)?),
         })
     }
 

@@ -4,9 +4,16 @@
 //! Groups are used where the kernel's tree of them is delegated to this user (a unit of `systemd --user` with `Delegate=yes`, a
 //! container), and never required: the usual case is that they are not, and then all is as if there were none.
 
+use std::ops::RangeInclusive;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+/// What `total_cpu` may be.
+pub const TOTAL_CPU: RangeInclusive<i64> = 1..=1_000_000;
+
+/// What `total_processes` may be.
+pub const TOTAL_PROCESSES: RangeInclusive<i64> = 1..=4_000_000;
 
 /// Limits of all processes of a service together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

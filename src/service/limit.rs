@@ -1,10 +1,23 @@
 //! What a service's processes may use, and how they stand towards others.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
 use super::group::Totals;
+
+/// What `nice` may be.
+pub const NICE: RangeInclusive<i64> = -20..=19;
+
+/// What `oom` may be.
+pub const OOM: RangeInclusive<i64> = -1000..=1000;
+
+/// Reads a mask of permissions such as `027`.
+#[must_use]
+pub fn umask(text: &str) -> Option<u32> {
+    u32::from_str_radix(text, 8).ok().filter(|mask| *mask <= 0o777)
+}
 
 /// Limits of a service's processes. What is not said is as the keeper was started with; the mask is 022.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! Services as data: what is to run ([`spec`]), the probes that say whether it is well, and the pure rules of its life.
 
+pub mod amount;
 pub mod data;
 mod ending;
 pub mod exit;

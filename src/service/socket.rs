@@ -42,6 +42,26 @@ impl Sockets {
     pub const fn are_held(self) -> bool {
         matches!(self, Self::ListenFds | Self::Nginx)
     }
+
+    /// Whether a service can come by sockets at these addresses in this way.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn check(self, listens: &[String]) -> Result<(), String> {
+        if self.is_none() {
+            return Ok(());
+        }
+        if listens.is_empty() {
+            return Err("`sockets` says how a service comes by its sockets, but `listens` says no address".to_owned());
+        }
+        listens.iter().try_for_each(|text| match text.parse::<Address>() {
+            Ok(Address::Unix(_)) if !self.are_held() => Err(format!(
+                "`{text}` cannot be listened on by two processes that open it themselves: `reuse-port` is for TCP alone"
+            )),
+            Ok(_) => Ok(()),
+            Err(wrong) => Err(wrong.to_string()),
+        })
+    }
 }
 
 /// Where a socket listens.

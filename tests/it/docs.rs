@@ -7,6 +7,7 @@ use std::path::Path;
 
 use clap::{CommandFactory as _, Parser as _};
 use jove_install::cli::args::Arguments;
+use jove_install::service::file::{self, Form, Surroundings};
 
 use crate::markdown::{blocks, commands, files};
 use crate::sandbox::Sandbox;
@@ -136,6 +137,19 @@ fn toml_of_the_documents_loads() {
         let example: Vec<&str> = head.iter().filter_map(|line| line.strip_prefix("#     ")).collect();
         assert!(example.len() > 4, "{recipe}: {head:?}");
         resolves(&sandbox, &example.join("\n").replace("[parts.site]", "[parts.app]"), recipe);
+    }
+}
+
+#[test]
+fn files_of_services_of_the_documents_load() {
+    let found = blocks(&repository("docs/supervisor.md"), "toml");
+    assert!(!found.is_empty());
+    let (vars, folder) = (BTreeMap::new(), Path::new("/site"));
+    let surroundings = Surroundings { folder, vars: &vars, declared: &vars, host: "here" };
+    for block in found {
+        if let Err(error) = file::read(Form::Own, &block, surroundings, &|_| Vec::new()) {
+            panic!("{block}\n{error}");
+        }
     }
 }
 

@@ -6,10 +6,12 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use jove_install::keeper::proc;
+use jove_install::sandbox::Machine;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::life::{Life, until};
 use crate::sandbox::Sandbox;
+use crate::supervisor::sockets::{SERVER, call, free_address, under_load};
 
 const SLEEPER: &str = "while :; do sleep 1000; done";
 
@@ -181,6 +183,76 @@ fn the_file_is_read_again_when_it_is_told_to() {
     until("a word", || stay.stderr().contains("is read again").then_some(()));
     assert_eq!(stay.service("db")["pid"], db);
     assert_ne!(stay.service("web")["pid"], web);
+    stay.signal(Signal::TERM);
+    stay.ends(Some(0));
+}
+
+#[test]
+fn limits_and_places_to_write_are_those_of_the_file() {
+    let text = format!(
+        "[services.web]\ncommand = \"ulimit -n; umask; {SLEEPER}\"\nlimits = {{ open = 77, umask = '027' }}\n\
+         [steps.init]\ncommand = 'echo fine > allowed/a; echo no > elsewhere || echo refused'\nwrites = ['allowed']\n"
+    );
+    let mut stay = Stay::idle("services.toml", &text);
+    stay.sandbox.write("allowed/x", "");
+    stay.begin("services.toml");
+    let log = |name: &str| std::fs::read_to_string(stay.sandbox.path(format!("work/run/log/{name}.log")));
+    until("its words", || (log("web").ok()? == "77\n0027\n").then_some(()));
+    stay.is("init", "done");
+    assert!(stay.sandbox.path("work/allowed/a").exists());
+    match &Machine::current().landlock {
+        Ok(_) => {
+            until("the end of its words", || log("init").ok()?.contains("refused\n").then_some(()));
+            assert!(!stay.sandbox.path("work/elsewhere").exists());
+        }
+        Err(missing) => eprintln!("`writes` is not tried: {missing}"),
+    }
+    stay.signal(Signal::TERM);
+    stay.ends(Some(0));
+}
+
+#[test]
+fn sockets_of_the_file_are_held_while_their_service_restarts() {
+    let address = free_address();
+    let text = format!(
+        "[services.web]\ncommand = ['/usr/bin/env', 'python3', '-c', '''{SERVER}''']\nlistens = ['{address}']\n\
+         sockets = 'listen-fds'\n"
+    );
+    let mut stay = Stay::new("services.toml", &text);
+    stay.is("web", "ready");
+    let pid = stay.service("web")["pid"].clone();
+    assert_eq!(call(&address).expect("an answer"), format!("one {pid} web"));
+    under_load(&address, || drop(stay.verb(&["restart", "web"])));
+    assert_ne!(stay.service("web")["pid"], pid);
+    stay.signal(Signal::TERM);
+    stay.ends(Some(0));
+    call(&address).expect_err("nobody listens any more");
+}
+
+#[test]
+fn a_watchdog_of_the_file_starts_again_what_gives_no_sign_of_life() {
+    let script = "import os, signal, socket, time
+ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+def say(text): ear.sendto(text.encode(), os.environ['NOTIFY_SOCKET'])
+say('READY=1')
+while not os.path.exists('hang'):
+    say('WATCHDOG=1')
+    time.sleep(int(os.environ['WATCHDOG_USEC']) / 4e6)
+os.unlink('hang')
+signal.pause()";
+    let text = format!(
+        "[services.web]\ncommand = ['/usr/bin/env', 'python3', '-c', '''{script}''']\nready = {{ notify = true }}\n\
+         watchdog = '2s'\n"
+    );
+    let mut stay = Stay::new("services.toml", &text);
+    stay.is("web", "ready");
+    let pid = stay.service("web")["pid"].clone();
+    stay.sandbox.write("hang", "");
+    until("a new process", || {
+        let service = stay.service("web");
+        (service["state"] == "ready" && service["pid"] != pid).then_some(())
+    });
+    assert_eq!(stay.service("web")["last_exit"], "was killed by SIGABRT");
     stay.signal(Signal::TERM);
     stay.ends(Some(0));
 }

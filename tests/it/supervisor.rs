@@ -13,7 +13,7 @@ mod overlap;
 mod probe;
 mod reload;
 mod schedule;
-mod sockets;
+pub mod sockets;
 mod standstill;
 mod upgrade;
 

@@ -2,6 +2,7 @@
 //!
 //! What a foreign file says and we do otherwise is told, a line each ([`Read::left`]); nothing is dropped in silence.
 
+mod bounds;
 mod ini;
 mod own;
 pub mod procfile;

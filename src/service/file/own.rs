@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::tables::{LogTable, ProbeTable, RestartTable, Span, StopTable, known_signal};
+use super::bounds::LimitsTable;
+use super::tables::{Listen, LogTable, ProbeTable, RestartTable, Span, StopTable, known_signal};
 use super::{FileError, Read, Surroundings, declared, services, shell};
 use crate::condition::NeedCondition;
 use crate::name::PartName;
 use crate::service::schedule::Timetable;
-use crate::service::{CatchUp, Kind, LogPolicy, Need, Overlap, Restart, RestartPolicy, Schedule, ServiceSpec, Stop};
+use crate::service::{
+    CatchUp, Kind, Limits, LogPolicy, Need, Overlap, Restart, RestartPolicy, Schedule, ServiceSpec, Sockets, Stop,
+};
 use crate::text::Text;
 
 #[derive(Deserialize)]
@@ -59,12 +62,18 @@ struct Service {
     reload: Option<String>,
     restart: Option<RestartTable>,
     log: Option<LogTable>,
+    limits: Option<LimitsTable>,
+    writes: Option<Vec<PathBuf>>,
     #[serde(default)]
     watch: Vec<PathBuf>,
     #[serde(default)]
     urls: Vec<String>,
     #[serde(default)]
-    listens: Vec<String>,
+    listens: Vec<Listen>,
+    #[serde(default)]
+    sockets: Sockets,
+    overlap: Option<bool>,
+    watchdog: Option<Span>,
     #[serde(default)]
     manual: bool,
     on_failed: Option<Command>,
@@ -83,6 +92,8 @@ struct Job {
     needs: Vec<String>,
     stop: Option<StopTable>,
     log: Option<LogTable>,
+    limits: Option<LimitsTable>,
+    writes: Option<Vec<PathBuf>>,
     at: String,
     zone: Option<String>,
     #[serde(default)]
@@ -106,6 +117,8 @@ struct Step {
     #[serde(default)]
     needs: Vec<String>,
     log: Option<LogTable>,
+    limits: Option<LimitsTable>,
+    writes: Option<Vec<PathBuf>>,
     #[serde(default)]
     key: String,
     timeout: Option<Span>,
@@ -143,6 +156,8 @@ struct Process {
     needs: Vec<String>,
     stop: Option<StopTable>,
     log: Option<LogTable>,
+    limits: Option<LimitsTable>,
+    writes: Option<Vec<PathBuf>>,
 }
 
 impl Process {
@@ -153,14 +168,17 @@ impl Process {
         }
         let mut vars = declared(surroundings);
         vars.extend(self.vars.into_iter().map(|(name, value)| (name, Text::literal(value))));
+        let below = |path: PathBuf| surroundings.folder.join(path);
         Ok(ServiceSpec {
             command,
-            folder: self.folder.map_or_else(|| surroundings.folder.to_owned(), |below| surroundings.folder.join(below)),
+            folder: self.folder.map_or_else(|| surroundings.folder.to_owned(), below),
             vars,
             inherits: !self.clean,
             needs: self.needs.iter().map(|need| need_of(need)).collect::<Result<_, _>>()?,
             stop: self.stop.map_or_else(|| Ok(Stop::default()), StopTable::stop)?,
             log: self.log.map_or_else(LogPolicy::default, LogTable::policy),
+            limits: self.limits.map_or_else(Limits::default, LimitsTable::limits),
+            writes: self.writes.map(|places| places.into_iter().map(below).collect()),
             ..ServiceSpec::bare(name)
         })
     }
@@ -168,8 +186,11 @@ impl Process {
 
 impl Service {
     fn spec(self, name: PartName, surroundings: Surroundings<'_>) -> Result<ServiceSpec, String> {
-        let Self { command, folder, vars, clean, needs, stop, log, .. } = self;
-        let spec = Process { command, folder, vars, clean, needs, stop, log }.spec(name, surroundings)?;
+        let Self { command, folder, vars, clean, needs, stop, log, limits, writes, .. } = self;
+        let spec =
+            Process { command, folder, vars, clean, needs, stop, log, limits, writes }.spec(name, surroundings)?;
+        let listens: Vec<String> = self.listens.into_iter().map(|listen| listen.0).collect();
+        self.sockets.check(&listens)?;
         Ok(ServiceSpec {
             ready: self.ready.map(|table| table.probe("ready")).transpose()?,
             live: self.live.map(ProbeTable::liveness).transpose()?,
@@ -177,7 +198,10 @@ impl Service {
             restart: self.restart.map_or_else(Restart::default, RestartTable::restart),
             watch: self.watch.into_iter().map(|path| surroundings.folder.join(path)).collect(),
             urls: self.urls,
-            listens: self.listens,
+            overlap: self.overlap.unwrap_or(true) && !self.sockets.is_none(),
+            sockets: self.sockets,
+            listens,
+            watchdog: self.watchdog.map(|span| span.0).filter(|often| !often.is_zero()),
             manual: self.manual,
             on_failed: self.on_failed.map(Command::words).unwrap_or_default(),
             ..spec
@@ -187,8 +211,9 @@ impl Service {
 
 impl Job {
     fn spec(self, name: PartName, surroundings: Surroundings<'_>) -> Result<ServiceSpec, String> {
-        let Self { command, folder, vars, clean, needs, stop, log, .. } = self;
-        let spec = Process { command, folder, vars, clean, needs, stop, log }.spec(name, surroundings)?;
+        let Self { command, folder, vars, clean, needs, stop, log, limits, writes, .. } = self;
+        let spec =
+            Process { command, folder, vars, clean, needs, stop, log, limits, writes }.spec(name, surroundings)?;
         let schedule = Schedule {
             at: self.at,
             zone: self.zone,
@@ -207,8 +232,9 @@ impl Job {
 
 impl Step {
     fn spec(self, name: PartName, surroundings: Surroundings<'_>) -> Result<ServiceSpec, String> {
-        let Self { command, folder, vars, clean, needs, log, key, timeout } = self;
-        let spec = Process { command, folder, vars, clean, needs, stop: None, log }.spec(name, surroundings)?;
+        let Self { command, folder, vars, clean, needs, log, limits, writes, key, timeout } = self;
+        let spec = Process { command, folder, vars, clean, needs, stop: None, log, limits, writes }
+            .spec(name, surroundings)?;
         let restart = Restart { policy: RestartPolicy::Never, ..Restart::default() };
         let timeout = timeout.map(|span| span.0);
         Ok(ServiceSpec { kind: Kind::Step { key }, restart, timeout, ..spec })

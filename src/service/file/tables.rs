@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::service::socket::Address;
 use crate::service::{
     Compress, Headers, Liveness, LogFormat, LogPolicy, OnFull, Probe, ProbeKind, Restart, RestartPolicy, Stop, signal,
 };
@@ -60,6 +61,17 @@ pub(super) struct LogTable {
     #[serde(default)]
     on_full: OnFull,
     forward: Option<PathBuf>,
+}
+
+/// An address to listen on: one that cannot be read would not be looked at before something starts.
+pub(super) struct Listen(pub String);
+
+impl<'de> Deserialize<'de> for Listen {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Address::check(&text).map_err(serde::de::Error::custom)?;
+        Ok(Self(text))
+    }
 }
 
 /// `"5s"`, `"2m"`, or a number of seconds.

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{Form, Read, Surroundings, form, procfile, read};
+use crate::service::Sockets;
+use crate::service::group::Totals;
+use crate::service::limit::Resource;
 
 fn reading(form: Form, text: &str) -> Result<Read, super::FileError> {
     let vars = BTreeMap::from([("HOME".to_owned(), "/home/me".to_owned())]);
@@ -179,6 +183,84 @@ command = "touch made"
     ] {
         let said = told(Form::Own, text);
         assert!(said.starts_with("error: "), "{text}: {said}");
+    }
+}
+
+#[test]
+fn what_bounds_and_serves_a_service_is_as_in_recipes() {
+    let text = r#"
+[services.web]
+command = "serve"
+listens = ["127.0.0.1:80", "unix:/run/web.sock"]
+sockets = "listen-fds"
+watchdog = "30s"
+limits = { open = 4096, memory = "2GiB", core = "most", nice = 5, umask = "027", oom = -5, total_cpu = 150, total_memory = "1MiB" }
+writes = ["data", "/tmp"]
+[services.alone]
+command = "serve"
+listens = ["127.0.0.1:81"]
+sockets = "reuse-port"
+overlap = false
+watchdog = 0
+[services.itself]
+command = "serve"
+listens = ["*:82"]
+[jobs.report]
+command = "report"
+at = "@daily"
+limits = { processes = 9 }
+[steps.init]
+command = "make"
+writes = []
+"#;
+    let services = reading(Form::Own, text).expect("read").services.services;
+    let of = |name: &str| services.iter().find(|spec| spec.name.as_str() == name).expect("a service");
+    let web = of("web");
+    assert_eq!((web.sockets, web.overlap, web.watchdog), (Sockets::ListenFds, true, Some(Duration::from_secs(30))));
+    assert_eq!(web.held(), ["127.0.0.1:80", "unix:/run/web.sock"]);
+    assert_eq!(web.writes, Some(vec![PathBuf::from("/site/data"), PathBuf::from("/tmp")]));
+    let limits = &web.limits;
+    let resources = [(Resource::Core, None), (Resource::Memory, Some(2 << 30)), (Resource::Open, Some(4096))];
+    assert_eq!(limits.resources, resources.into());
+    assert_eq!((limits.nice, limits.umask, limits.oom), (Some(5), Some(0o027), Some(-5)));
+    assert_eq!(limits.total, Totals { memory: Some(1 << 20), cpu: Some(150), processes: None });
+    let alone = of("alone");
+    assert_eq!((alone.sockets, alone.overlap, alone.watchdog), (Sockets::ReusePort, false, None));
+    assert_eq!((of("itself").sockets, of("itself").overlap), (Sockets::None, false));
+    assert_eq!(of("report").limits.resources, [(Resource::Processes, Some(9))].into());
+    assert_eq!((of("init").writes.as_deref(), &of("itself").writes), (Some(&[][..]), &None));
+}
+
+#[test]
+fn what_is_wrong_in_it_is_told_with_its_place() {
+    for (line, column, reason) in [
+        ("limits = { nofile = 5 }", 12, "unknown field `nofile`"),
+        ("limits = { open = 'many' }", 19, "is not a number, a size (`\"1GiB\"`) or `\"most\"`"),
+        ("limits = { open = -1 }", 19, "-1 is not a number, a size"),
+        ("limits = { nice = 20 }", 19, "20 is not a number from -20 to 19"),
+        ("limits = { oom = '5' }", 18, "is not a number from -1000 to 1000"),
+        ("limits = { umask = '888' }", 20, "is not a mask such as `\"027\"`"),
+        ("limits = { umask = 27 }", 20, "27 is not a mask such as"),
+        ("limits = { total_memory = 0 }", 27, "0 is not a number of bytes or a size"),
+        ("limits = { total_cpu = 0 }", 24, "0 is not a number from 1 to 1000000"),
+        ("limits = { total_processes = 1.5 }", 30, "1.5 is not a number from 1 to 4000000"),
+        ("listens = ['127.0.0.1:80', '80']", 11, "`80` is no address to listen on"),
+        ("sockets = 'systemd'", 11, "unknown variant `systemd`, expected one of `listen-fds`"),
+        ("watchdog = 'soon'", 12, "is no span of time"),
+        ("writes = 'data'", 10, "invalid type: string"),
+        ("overlap = 'no'", 11, "invalid type: string"),
+    ] {
+        let said = told(Form::Own, &format!("[services.web]\ncommand = 'x'\n{line}\n"));
+        let place = format!("error: TOML parse error at line 3, column {column}\n");
+        assert!(said.starts_with(&place) && said.contains(reason), "{line}: {said}");
+    }
+    for (lines, reason) in [
+        ("sockets = 'listen-fds'", "`sockets` says how a service comes by its sockets, but `listens` says no address"),
+        ("sockets = 'nginx'\nlistens = ['*:80']", "`*:80` is no address to listen on"),
+        ("sockets = 'reuse-port'\nlistens = ['unix:/a']", "`unix:/a` cannot be listened on by two processes"),
+    ] {
+        let said = told(Form::Own, &format!("[services.web]\ncommand = 'x'\n{lines}\n"));
+        assert!(said.starts_with(&format!("error: service `web`: {reason}")), "{lines}: {said}");
     }
 }
 

@@ -39,7 +39,7 @@ pub fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").expect("bind").local_addr().expect("address").to_string()
 }
 
-pub fn serving(prefix: &Prefix, listens: &[&str]) -> ServiceSpec {
+pub(super) fn serving(prefix: &Prefix, listens: &[&str]) -> ServiceSpec {
     ServiceSpec {
         command: ["/usr/bin/env", "python3", "-c", SERVER].map(Text::literal).into(),
         listens: listens.iter().map(|address| (*address).to_owned()).collect(),
